@@ -4,6 +4,7 @@ include_guard()
 option(SPILLWAY_TESTS "Build the tests" ON)
 option(SPILLWAY_BENCH "Build the benchmarks" ON)
 set(SPILLWAY_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize=, for example address,undefined or thread")
+set(SPILLWAY_TIMEOUT_SCALE 1 CACHE STRING "Factor on the time-out of each test (make test-long raises it)")
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -32,14 +33,17 @@ pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET GLOBAL libutf8proc)
 find_package(tomlplusplus REQUIRED)
 find_package(CLI11 REQUIRED)
 
-# Warnings and the numerics contract: no contraction, no fast math, anywhere.
+# Warnings and the numerics contract: no contraction, no fast math, anywhere. -Wrestrict is wrong about string
+# concatenation in g++ 12 (GCC bug 105651).
 add_library(spillway_flags INTERFACE)
-target_compile_options(spillway_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -ffp-contract=off
+target_compile_options(spillway_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
+  -Wno-restrict -ffp-contract=off
   -fno-fast-math -fvisibility=hidden -fvisibility-inlines-hidden)
 target_include_directories(spillway_flags INTERFACE ${PROJECT_SOURCE_DIR})
 target_link_libraries(spillway_flags INTERFACE Threads::Threads)
 if(SPILLWAY_SANITIZE)
-  target_compile_options(spillway_flags INTERFACE -fsanitize=${SPILLWAY_SANITIZE} -fno-omit-frame-pointer -g1)
+  target_compile_options(spillway_flags INTERFACE -fsanitize=${SPILLWAY_SANITIZE} -fno-sanitize-recover=all
+    -fno-omit-frame-pointer -g1)
   target_link_options(spillway_flags INTERFACE -fsanitize=${SPILLWAY_SANITIZE})
 endif()
 
@@ -54,16 +58,36 @@ function(spillway_library name)
   target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${ARG_HEADERS})
 endfunction()
 
-# spillway_test(NAME SOURCES ... LINK ... [LABELS quick long ...] [TIMEOUT seconds])
+# `quick_tests` builds what the tests labelled quick need: the sanitizer runs build nothing else.
+add_custom_target(quick_tests)
+
+# spillway_test(NAME SOURCES ... LINK ... [LABELS quick long ...] [TIMEOUT seconds] [ARGS ...])
 #   one Boost.Test binary per folder, registered with ctest under its name.
 function(spillway_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK;LABELS;ARGS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE spillway_flags ${ARG_LINK} Boost::unit_test_framework)
   target_compile_definitions(${name} PRIVATE BOOST_TEST_DYN_LINK SPILLWAY_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  add_test(NAME ${name} COMMAND ${name} --log_level=message ${ARG_ARGS})
+  spillway_test_run(${name} ${name} LABELS ${ARG_LABELS} TIMEOUT ${ARG_TIMEOUT} ARGS ${ARG_ARGS})
+endfunction()
+
+# spillway_test_run(RUN BINARY [ARGS --run_test=...] [LABELS ...] [TIMEOUT seconds])
+#   one more run of a test binary under another name, for example the quick part of a folder whose whole is slow.
+function(spillway_test_run run binary)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS;ARGS" ${ARGN})
+  add_test(NAME ${run} COMMAND ${binary} --log_level=unit_scope --report_level=short ${ARG_ARGS})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+  math(EXPR timeout "${ARG_TIMEOUT} * ${SPILLWAY_TIMEOUT_SCALE}")
+  set(environment "")
+  if(SPILLWAY_SANITIZE)
+    math(EXPR timeout "${timeout} * 5")
+    set(environment ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
+      TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/cmake/tsan.supp:halt_on_error=1:second_deadlock_stack=1)
+  endif()
+  set_tests_properties(${run} PROPERTIES TIMEOUT ${timeout} LABELS "${ARG_LABELS}" ENVIRONMENT "${environment}")
+  if("quick" IN_LIST ARG_LABELS)
+    add_dependencies(quick_tests ${binary})
+  endif()
 endfunction()
