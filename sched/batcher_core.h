@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "core/messages.h"
+#include "core/step.h"
+#include "sched/local_events.h"
+
+namespace spillway::sched {
+
+/// Limits of one replica's batcher; from the cluster file.
+struct BatcherLimits {
+  std::uint32_t step_tokens_max = 512;    ///< token budget of one step: decodes take one each, prefill chunks the rest
+  std::uint32_t sequences_max = 256;      ///< running choices
+  std::uint32_t queue_max = 1024;         ///< Runs accepted and not yet running
+  std::uint32_t reserve_blocks = 0;       ///< blocks kept free for running streams before a new one is admitted
+  core::Duration ageing{std::chrono::seconds(10)};  ///< a queued Run climbs one class per this much waiting
+  core::Duration ended_memory{std::chrono::seconds(30)};  ///< how long epochs of ended streams are remembered
+  std::uint32_t ended_memory_max = 65536;
+};
+
+/// One replica's scheduler: queue, running set, block ledger, prefix index. Pure: events and time in, actions out.
+///
+/// Steps. The shell calls `plan_step` whenever no step is in flight and the core may have work (after any event), gives the plan
+/// to the worker and the result to `on(StepResult)`. At most one step is in flight. While it is, events are taken in and their
+/// effect on sequences of that step waits for its end.
+///
+/// Streams. A stream is one Run: n choices that share the prompt's blocks; the prompt is computed once and forks; a growing block
+/// that is shared is copied on write. `computed rows` of a choice = positions whose KV is in its blocks; the next decode step feeds
+/// the last known token. A Run with tokens so far recomputes only what neither the prefix index nor an import supplies.
+///
+/// Blocks. Every block is free, cached (named, referenced by nobody, evictable in LRU order), or referenced by >= 1 table, export
+/// pin or import reservation. `check()` asserts the ledger.
+class BatcherCore {
+ public:
+  // Actions.
+  struct Post {                 ///< to the node's link layer (or locally when `to` is this node)
+    core::NodeId to;
+    core::MessagePtr message;
+  };
+  struct Local {                ///< to this node's cache-manager
+    std::variant<ExportGrown, ExportEnded, ExportFrozen, ImportReserved, ImportCommitted> event;
+  };
+  struct NamesChanged {         ///< prefix names that became available or were evicted: for the cache-manager to announce
+    std::vector<core::BlockName> added;
+    std::vector<core::BlockName> removed;
+  };
+  using Action = std::variant<Post, Local, NamesChanged>;
+  using Actions = std::vector<Action>;
+
+  BatcherCore(core::ReplicaRef self, core::Incarnation incarnation, const core::ReplicaInfo& info, const BatcherLimits& limits);
+  ~BatcherCore();
+  BatcherCore(BatcherCore&&) noexcept;
+
+  // Messages from owners.
+  void on(const core::Run& run, Instant now, Actions& out);
+  void on(const core::CancelRun& cancel, Instant now, Actions& out);
+  void on(const core::BlockNames& names, Instant now, Actions& out);
+  // From this node's cache-manager.
+  void on(const ExportBegin& event, Instant now, Actions& out);
+  void on(const ExportFreeze& event, Instant now, Actions& out);
+  void on(const ExportThaw& event, Instant now, Actions& out);
+  void on(const ExportRelease& event, Instant now, Actions& out);
+  void on(const ImportReserve& event, Instant now, Actions& out);
+  void on(const ImportCommit& event, Instant now, Actions& out);
+  void on(const ImportCancel& event, Instant now, Actions& out);
+  // From the worker.
+  void on(const core::StepResult& result, Instant now, Actions& out);
+  /// The worker failed (threw, or its device is gone): every stream is returned to its owner, every export and import ends, all
+  /// blocks are forgotten. The replica comes back as a new generation with `on_worker_ready`.
+  void on_worker_failed(std::string_view reason, Instant now, Actions& out);
+  void on_worker_ready(Instant now, Actions& out);
+  /// Every stream owned by an older incarnation of `owner` (any, when the node is dead: `alive` is zero) is dropped.
+  void on_owner_gone(core::NodeId owner, core::Incarnation alive, Instant now, Actions& out);
+  /// Deadlines, forgotten epochs. Call at `next_tick()` or some milliseconds later.
+  void on_tick(Instant now, Actions& out);
+  /// While draining, new Runs (not imports, not re-sent ones) are refused with Errc::draining.
+  void set_draining(bool draining);
+  /// Number of the node's last Report, stamped into RunAccepted.
+  void set_report_number(std::uint64_t number);
+
+  /// The next step, or nothing when there is no work or a step is in flight. May preempt (RunReturned to owners).
+  std::optional<core::StepPlan> plan_step(Instant now, Actions& out);
+
+  core::ReplicaReport report(Instant now) const;
+  /// Names for a full announcement.
+  std::vector<core::BlockName> cached_names() const;
+  const core::NodeCounters& counters() const;
+  Instant next_tick() const;
+  bool idle() const;            ///< no stream queued, running, frozen, exported or imported
+  /// Asserts every invariant of the ledger and of the streams (tests call it after each event; cost linear in blocks).
+  void check() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace spillway::sched

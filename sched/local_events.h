@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/messages.h"
+#include "core/step.h"
+
+/// Messages between the cores of one node (batcher <-> cache-manager); they never travel. Order between the two is kept: what a
+/// core sends to the other arrives once and in order. All of them concern replica `replica` of this node.
+namespace spillway::sched {
+
+using core::BlockId;
+using core::Epoch;
+using core::Instant;
+using core::StreamKey;
+using core::TransferId;
+
+/// A block of an export as the batcher knows it. `ordinal`s are given by the batcher, from 0, and never change meaning.
+struct ExportBlock {
+  std::uint32_t ordinal = 0;
+  BlockId block = core::no_block;
+  core::BlockName name;           ///< zero when not full or not yet named
+  std::uint32_t first_token = 0;
+  std::uint32_t rows = 0;         ///< rows computed so far
+};
+
+// -- cache-manager -> batcher: source side ---------------------------------------------------------------------------------------
+
+/// Begin to export the stream that runs under `epoch`: pin its blocks and tell what it holds, now and after each step.
+struct ExportBegin {
+  TransferId transfer;
+  StreamKey key;
+  Epoch epoch;
+};
+/// Stop computing the stream at the next step border and say where it stands. No tokens leave after Frozen until Thaw.
+struct ExportFreeze {
+  TransferId transfer;
+};
+/// The move is off. The stream goes on (if it was frozen) under `epoch`: the old one, or the one the owner granted.
+struct ExportThaw {
+  TransferId transfer;
+  Epoch epoch;
+};
+/// The move is committed: drop the stream; its named full blocks stay as cached prefixes.
+struct ExportRelease {
+  TransferId transfer;
+};
+
+// -- batcher -> cache-manager: source side ---------------------------------------------------------------------------------------
+
+/// What the stream holds: the first answer to ExportBegin (also when it holds nothing yet), and then, after each step that
+/// touched the stream, the blocks that are new or have more rows. A block shared by forks that are about to part (its copy on
+/// write is pending) is left out until it has parted.
+struct ExportGrown {
+  TransferId transfer;
+  std::vector<ExportBlock> blocks;
+  std::uint32_t decode_steps = 0;  ///< decode steps of the stream since ExportBegin, running total
+};
+/// Answer to ExportBegin when the stream is not there under that epoch, or the message that a running export is over because the
+/// stream ended (finished, cancelled, returned). The transfer is over for the batcher.
+struct ExportEnded {
+  TransferId transfer;
+  core::Errc code = core::Errc::unknown_request;
+  std::string reason;
+};
+/// Answer to ExportFreeze. `run` has tokens so far, names and request; key and epoch are the old ones, `replica` is left to the
+/// cache-manager. `blocks` are all blocks held, in their final state.
+struct ExportFrozen {
+  TransferId transfer;
+  core::Run run;
+  std::vector<ExportBlock> blocks;
+  std::vector<std::vector<std::uint32_t>> tables;  ///< per choice: ordinals in order of position
+  std::vector<std::uint32_t> rows;                 ///< per choice: rows computed
+};
+
+// -- cache-manager -> batcher: destination side ----------------------------------------------------------------------------------
+
+/// Reserve a block for each of these ordinals (more of them may follow with the same transfer). A name that is held already needs
+/// no new block: it is pinned instead.
+struct ImportReserve {
+  TransferId transfer;
+  StreamKey key;
+  Epoch epoch;                               ///< the one it is to run under
+  std::uint32_t choices = 1;
+  std::vector<core::TransferBlock> blocks;
+};
+/// Everything arrived: run it. Ordinals of `tables` were reserved before.
+struct ImportCommit {
+  TransferId transfer;
+  core::Run run;
+  std::vector<std::vector<std::uint32_t>> tables;
+  std::vector<std::uint32_t> rows;
+  std::vector<core::TransferBlock> blocks;
+};
+/// Drop the reservations of the transfer.
+struct ImportCancel {
+  TransferId transfer;
+};
+
+// -- batcher -> cache-manager: destination side ----------------------------------------------------------------------------------
+
+/// Answer to ImportReserve, in the order of its blocks. Refused: nothing more is reserved than before.
+struct ImportReserved {
+  TransferId transfer;
+  bool accepted = false;
+  core::Errc code = core::Errc::ok;
+  std::string reason;
+  struct Slot {
+    std::uint32_t ordinal = 0;
+    BlockId block = core::no_block;
+    bool held = false;             ///< the bytes are there already (prefix hit)
+  };
+  std::vector<Slot> slots;
+};
+/// Answer to ImportCommit. Accepted: the batcher has told the owner (RunAccepted) and runs it. Refused: a newer epoch is known, or
+/// the stream was cancelled meanwhile; reservations are dropped.
+struct ImportCommitted {
+  TransferId transfer;
+  bool accepted = false;
+  core::Errc code = core::Errc::ok;
+  std::string reason;
+};
+
+}  // namespace spillway::sched

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/client_messages.h"
+#include "core/digest.h"
+#include "core/messages.h"
+
+namespace spillway::sched {
+
+using core::Epoch;
+using core::Instant;
+using core::StreamKey;
+
+/// A client connection of this router, or the embedded client.
+using ClientRef = core::Id<struct ClientTag>;
+
+struct RouterLimits {
+  std::uint32_t streams_max = 16384;             ///< owned at once; beyond it a Submit is refused with queue_full
+  std::uint32_t waiting_max = 4096;              ///< admitted and not placed (no room anywhere); beyond it queue_full
+  std::uint32_t tenant_streams_max = 4096;
+  core::Duration run_resend{std::chrono::milliseconds(250)};     ///< a Run not accepted by then is sent again (same epoch)
+  core::Duration run_give_up{std::chrono::milliseconds(1000)};   ///< then placed anew under the next epoch
+  core::Duration gap_max{std::chrono::milliseconds(500)};        ///< a token gap that lasts longer restarts the stream from what is accepted
+  core::Duration move_max{std::chrono::seconds(60)};             ///< a move not committed by then is revoked
+  core::Duration waiting_resend{std::chrono::milliseconds(50)};  ///< placement of waiting streams is tried again this often, and at each report
+  core::Duration report_stale{std::chrono::milliseconds(1000)};  ///< a view older than this gets no new work
+  std::uint32_t moves_per_link_max = 16;                         ///< running moves per (source, destination)
+  std::uint32_t restarts_max = 16;                               ///< of one stream, then it fails
+  // Spilling a running stream (one simple rule; 0 of 1000 switches it off): a replica with less than spill_low free blocks of 1000
+  // and a queue sends its youngest stream to one with more than spill_high free.
+  std::uint32_t spill_low_permille = 50;
+  std::uint32_t spill_high_permille = 300;
+  core::Duration spill_interval{std::chrono::milliseconds(200)};
+  std::uint32_t prefix_weight_permille = 1000;                   ///< worth of a cached token in placement, against an uncached one
+};
+
+/// The owner of streams: admission, placement, epochs, moves, restarts, drain, and the soft view of all nodes. Pure.
+///
+/// Epochs. Each Run, Move and StillYours hands out the next epoch of the stream. Exactly one epoch is heard (during a move also the
+/// one handed out for the destination; after StillYours also the one it replaces, for tokens still under way). A token is accepted
+/// once and in order per choice; the first one accepted under a move's epoch commits the move. Anything that arrives under an epoch
+/// no longer heard is answered with CancelRun (rate-limited per stream).
+class RouterCore {
+ public:
+  // Actions.
+  struct Post {
+    core::NodeId to;
+    core::MessagePtr message;
+  };
+  struct ToClient {              ///< Accepted and Failed as they are; Delta without text (the shell adds it); Finished at the end
+    ClientRef client;            ///< zero: the client is gone (nothing to send), kept for logs
+    StreamKey key;
+    std::variant<core::Accepted, core::Delta, core::Finished, core::Failed> message;
+  };
+  struct StreamEnded {           ///< the shell drops its text state
+    StreamKey key;
+  };
+  struct Operation {             ///< progress or end of an operator's request, to the client that asked
+    ClientRef client;
+    core::OperationUpdate update;
+  };
+  struct Status {                ///< answer to a StatusRequest, complete or after its time limit
+    ClientRef client;
+    core::StatusReply reply;
+  };
+  using Action = std::variant<Post, ToClient, StreamEnded, Operation, Status>;
+  using Actions = std::vector<Action>;
+
+  /// A tokenised submission. `resume` holds the tokens of an earlier life of the stream (names are made here).
+  struct Admit {
+    ClientRef client;
+    std::string tenant_name;
+    core::TenantSecret secret{};
+    std::shared_ptr<core::Request> request;  ///< seed already set (given or derived); `model` resolved
+    core::Duration deadline{0};              ///< from now, 0 = none
+    bool resumed = false;
+    core::Resume resume;
+  };
+
+  RouterCore(core::NodeId self, std::string name, core::Incarnation incarnation, const RouterLimits& limits);
+  ~RouterCore();
+  RouterCore(RouterCore&&) noexcept;
+
+  // Clients.
+  void on(const Admit& admit, Instant now, Actions& out);
+  void on_cancel(ClientRef client, const StreamKey& key, Instant now, Actions& out);
+  void on_client_gone(ClientRef client, Instant now, Actions& out);
+  // Batchers, cache-managers, nodes, routers. `from` is the node the link belongs to.
+  void on(core::NodeId from, const core::RunAccepted& message, Instant now, Actions& out);
+  void on(core::NodeId from, const core::RunRefused& message, Instant now, Actions& out);
+  void on(core::NodeId from, const core::RunReturned& message, Instant now, Actions& out);
+  void on(core::NodeId from, const core::Tokens& message, Instant now, Actions& out);
+  void on(core::NodeId from, const core::MoveFailed& message, Instant now, Actions& out);
+  void on(core::NodeId from, const core::MoveReport& message, Instant now, Actions& out);
+  void on(core::NodeId from, const core::AskOwner& message, Instant now, Actions& out);
+  void on(core::NodeId from, const core::Report& message, Instant now, Actions& out);
+  void on(core::NodeId from, const core::Announce& message, Instant now, Actions& out);
+  void on(core::NodeId from, const core::OperatorMove& message, Instant now, Actions& out);
+  void on(core::NodeId from, const core::OperatorMoveDone& message, Instant now, Actions& out);
+  void on(core::NodeId from, const core::StatusAsk& message, Instant now, Actions& out);
+  void on(core::NodeId from, const core::StatusPart& message, Instant now, Actions& out);
+  // Links. This node itself counts as a peer that is up from the start.
+  void on_peer_up(core::NodeId peer, core::Incarnation incarnation, Instant now, Actions& out);
+  void on_peer_suspect(core::NodeId peer, bool suspect, Instant now, Actions& out);
+  void on_peer_down(core::NodeId peer, core::Incarnation incarnation, Instant now, Actions& out);
+  // Operators.
+  void on(ClientRef client, const core::MoveRequest& request, Instant now, Actions& out);
+  void on(ClientRef client, const core::DrainRequest& request, Instant now, Actions& out);
+  void on(ClientRef client, const core::StatusRequest& request, Instant now, Actions& out);
+  void on_tick(Instant now, Actions& out);
+
+  /// Nodes of the cluster file, so that status knows the absent ones; pools may add more at run time (through reports).
+  void expect_node(core::NodeId node, std::string name);
+  /// This node drains: Submits are refused with Errc::draining; with `leave`, clients of owned streams are told to go elsewhere.
+  void set_draining(bool draining, bool leave, Instant now, Actions& out);
+
+  Instant next_tick() const;
+  core::NodeCounters counters() const;
+  std::size_t streams() const;
+  std::vector<core::StreamStatus> stream_status() const;
+  void check() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace spillway::sched
