@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "core/bytes.h"
+#include "core/result.h"
+#include "kernels/thread_pool.h"
+#include "kernels/weight_type.h"
+
+namespace spillway::kernels {
+
+/// A weight matrix W[rows, k] in the order in which the products read it: see pack_layout.h. Made once from the file's bytes,
+/// which are not needed afterwards; never dequantised as a whole. Costs the file's bytes, rows rounded up to 16.
+/// Immutable, so any thread may read it.
+class PackedMatrix {
+ public:
+  /// `raw` is the tensor as the file has it: `rows` rows of `k` elements one after the other, at any alignment.
+  /// Errors (bad_file): k not whole blocks, a size that does not fit, a scale, minimum or element that is not finite.
+  /// `pool` may be null: then the calling thread does it alone.
+  static core::Result<PackedMatrix> pack(WeightType type, core::Bytes raw, std::size_t rows, std::size_t k, ThreadPool* pool);
+
+  WeightType type() const { return type_; }
+  std::size_t rows() const { return rows_; }
+  std::size_t k() const { return k_; }
+  /// Bytes held, padding included.
+  std::size_t bytes() const { return panels() * panel_bytes_; }
+
+  /// out[k] = row `row` of W as exact f32: d*q for Q8_0; d*q + m for Q4_1, product and sum each rounded, no fma.
+  void dequantize_row(std::size_t row, float* out) const;
+
+  // For the products.
+  const std::byte* data() const { return data_.get(); }
+  std::size_t panels() const;
+  std::size_t panel_bytes() const { return panel_bytes_; }
+
+ private:
+  struct Unmap {
+    std::size_t bytes;
+    void operator()(std::byte* memory) const;
+  };
+
+  PackedMatrix(WeightType type, std::size_t rows, std::size_t k, std::size_t panel_bytes);
+
+  WeightType type_;
+  std::size_t rows_;
+  std::size_t k_;
+  std::size_t panel_bytes_;
+  std::unique_ptr<std::byte[], Unmap> data_;
+};
+
+}  // namespace spillway::kernels
