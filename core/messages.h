@@ -436,6 +436,7 @@ struct ReplicaReport {
   std::uint32_t tokens_per_second = 0; ///< generated, over the last second
   Duration step_base{0};               ///< learnt coefficients of the step time: base + rows * step_row
   Duration step_row{0};
+  std::string isa;                     ///< as in ReplicaInfo; routers pass it to clients in Accepted
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -444,6 +445,7 @@ struct ReplicaReport {
     v("context_max", s.context_max), v("ready", s.ready), v("blocks_total", s.blocks_total), v("blocks_free", s.blocks_free);
     v("blocks_used", s.blocks_used), v("streams", s.streams), v("queued", s.queued), v("prefill_tokens", s.prefill_tokens);
     v("decode_tokens", s.decode_tokens), v("tokens_per_second", s.tokens_per_second), v("step_base", s.step_base), v("step_row", s.step_row);
+    v("isa", s.isa);
   }
   friend bool operator==(const ReplicaReport&, const ReplicaReport&) = default;
 };
