@@ -57,6 +57,7 @@ struct ExportGrown {
   TransferId transfer;
   std::vector<ExportBlock> blocks;
   std::uint32_t decode_steps = 0;  ///< decode steps of the stream since ExportBegin, running total
+  std::uint32_t choices = 0;       ///< of the stream, finished ones included (0: not told)
 };
 /// Answer to ExportBegin when the stream is not there under that epoch, or the message that a running export is over because the
 /// stream ended (finished, cancelled, returned). The transfer is over for the batcher.
