@@ -35,8 +35,11 @@ struct ExportBegin {
   Epoch epoch;
 };
 /// Stop computing the stream at the next step border and say where it stands. No tokens leave after Frozen until Thaw.
+/// Void when the stream has made more than `decode_steps_max` decode steps by that border (counted as in ExportGrown): then it goes
+/// on, and the cache-manager, which sees it from ExportGrown, asks again. So rows sent after a freeze stay bounded however late it comes.
 struct ExportFreeze {
   TransferId transfer;
+  std::uint32_t decode_steps_max = 0xffffffffU;
 };
 /// The move is off. The stream goes on (if it was frozen) under `epoch`: the old one, or the one the owner granted.
 struct ExportThaw {
@@ -58,6 +61,7 @@ struct ExportGrown {
   std::vector<ExportBlock> blocks;
   std::uint32_t decode_steps = 0;  ///< decode steps of the stream since ExportBegin, running total
   std::uint32_t choices = 0;       ///< of the stream, finished ones included (0: not told)
+  std::uint64_t rows_to_compute = 0;  ///< rows still to be computed before the next token, all choices (decoding: one per live choice)
 };
 /// Answer to ExportBegin when the stream is not there under that epoch, or the message that a running export is over because the
 /// stream ended (finished, cancelled, returned). The transfer is over for the batcher.
