@@ -1,0 +1,104 @@
+#pragma once
+
+// Bodies of the vector ops for one instruction set, and the table that names them. See math.h, rms_norm.h, rope.h, silu_mul.h,
+// log_sum_exp.h, attention.h for what each computes.
+
+#include "kernels/lanes_attention.h"
+
+namespace spillway::kernels::SPILLWAY_LANES {
+
+template <class F>
+inline void map(const float* x, float* y, std::size_t n, F f) {
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) store(y + i, f(load(x + i)));
+  if (i < n) store_n(y + i, f(load_n(x + i, n - i)), n - i);
+}
+
+inline void exp_body(const float* x, float* y, std::size_t n) {
+  map(x, y, n, [](F16 a) { return exp16(a); });
+}
+inline void log_body(const float* x, float* y, std::size_t n) {
+  map(x, y, n, [](F16 a) { return log16(a); });
+}
+inline void sin_body(const float* x, float* y, std::size_t n) {
+  map(x, y, n, [](F16 a) { return sincos16(a).sin; });
+}
+inline void cos_body(const float* x, float* y, std::size_t n) {
+  map(x, y, n, [](F16 a) { return sincos16(a).cos; });
+}
+
+inline void rms_norm_body(const float* x, const float* weight, float* y, std::size_t n, float epsilon) {
+  F16 squares = set1(0.0F);
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const F16 a = load(x + i);
+    squares = fma(a, a, squares);
+  }
+  if (i < n) {
+    const F16 a = load_n(x + i, n - i);
+    squares = fma(a, a, squares);
+  }
+  const float mean = sum(squares) / static_cast<float>(n);
+  const F16 scale = set1(1.0F / __builtin_sqrtf(mean + epsilon));
+  for (i = 0; i + lanes <= n; i += lanes) store(y + i, mul(mul(load(x + i), scale), load(weight + i)));
+  if (i < n) store_n(y + i, mul(mul(load_n(x + i, n - i), scale), load_n(weight + i, n - i)), n - i);
+}
+
+inline F16 rotate(F16 x, F16 cos2, F16 sin2) { return add(mul(x, cos2), mul(swap_pairs(x), sin2)); }
+inline void rope_body(float* x, const float* cos2, const float* sin2, std::size_t n) {
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) store(x + i, rotate(load(x + i), load(cos2 + i), load(sin2 + i)));
+  if (i < n) store_n(x + i, rotate(load_n(x + i, n - i), load_n(cos2 + i, n - i), load_n(sin2 + i, n - i)), n - i);
+}
+
+inline F16 silu(F16 gate, F16 up) {
+  const F16 one = set1(1.0F);
+  return mul(div(gate, add(one, exp16(sub(set1(0.0F), gate)))), up);
+}
+inline void silu_mul_body(const float* gate, const float* up, float* y, std::size_t n) {
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) store(y + i, silu(load(gate + i), load(up + i)));
+  if (i < n) store_n(y + i, silu(load_n(gate + i, n - i), load_n(up + i, n - i)), n - i);
+}
+
+/// Lanes from `n` on become `fill`.
+inline F16 fill_from(F16 a, std::size_t n, float fill) {
+  float values[lanes];
+  store(values, a);
+  for (std::size_t i = n; i < lanes; ++i) values[i] = fill;
+  return load(values);
+}
+
+inline float log_sum_exp_body(const float* x, std::size_t n) {
+  F16 best = set1(bits_float(0xff800000U));
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) best = max(load(x + i), best);
+  if (i < n) best = max(fill_from(load_n(x + i, n - i), n - i, bits_float(0xff800000U)), best);
+  const float top = max_lane(best);
+  F16 total = set1(0.0F);
+  for (i = 0; i + lanes <= n; i += lanes) total = add(total, exp16(sub(load(x + i), set1(top))));
+  if (i < n) total = add(total, fill_from(exp16(sub(load_n(x + i, n - i), set1(top))), n - i, 0.0F));
+  float logarithm[lanes];
+  store(logarithm, log16(set1(sum(total))));
+  return top + logarithm[0];
+}
+
+inline void store_values_body(const float* x, std::byte* y, std::size_t n, bool half) {
+  if (!half) {
+    __builtin_memcpy(y, x, n * sizeof(float));
+    return;
+  }
+  auto* to = reinterpret_cast<std::uint16_t*>(y);
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) store_half(to + i, load(x + i));
+  if (i < n) store_half_n(to + i, load_n(x + i, n - i), n - i);
+}
+
+}  // namespace spillway::kernels::SPILLWAY_LANES
+
+#define SPILLWAY_VECTOR_OPS                                                                                                    \
+  {                                                                                                                            \
+    SPILLWAY_LANES::exp_body, SPILLWAY_LANES::log_body, SPILLWAY_LANES::sin_body, SPILLWAY_LANES::cos_body,                     \
+        SPILLWAY_LANES::rms_norm_body, SPILLWAY_LANES::rope_body, SPILLWAY_LANES::silu_mul_body,                               \
+        SPILLWAY_LANES::log_sum_exp_body, SPILLWAY_LANES::store_values_body, SPILLWAY_LANES::attention_body                    \
+  }
