@@ -322,7 +322,8 @@ struct OfferReply {
 };
 
 /// Source -> destination cache-manager (bulk). A fragment of a page, or of a run of rows of the growing page. The payload rides
-/// as a raw frame beside the header. `whole_page`: the payload is the page as it lies (page_bytes), header.rows of it filled.
+/// as a raw frame beside the header. The payload is a run of `header.rows` rows from `first_row` on; of a whole page it is padded
+/// with zeros to page_bytes.
 struct PageFrame {
   TransferId transfer;
   std::uint32_t ordinal = 0;

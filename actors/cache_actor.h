@@ -1,0 +1,23 @@
+#pragma once
+
+#include "actors/shell.h"
+#include "sched/cache_core.h"
+
+namespace spillway::actors {
+
+struct CacheSetup {
+  std::shared_ptr<const Wiring> wiring;
+  sched::CacheLimits limits;
+};
+
+struct CacheShell {
+  CacheSetup setup;
+  std::unique_ptr<sched::CacheCore> core;
+  sched::CacheCore::Actions actions;
+  Timer timer;
+};
+
+/// The shell of a node's CacheCore: carries moves between batchers, workers and other nodes.
+CacheActor::behavior_type cache_actor(CacheActor::stateful_pointer<CacheShell> self, CacheSetup setup);
+
+}  // namespace spillway::actors

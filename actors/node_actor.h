@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "actors/shell.h"
+
+namespace spillway::actors {
+
+struct NodeSetup {
+  std::shared_ptr<const Wiring> wiring;
+  std::string name;
+  std::uint32_t pid = 0;
+  std::uint32_t roles = 0;                              ///< bits of core::Role
+  std::map<core::NodeId, std::string> names;            ///< of the cluster file, for the log
+  core::Duration report_interval{std::chrono::milliseconds(100)};
+  core::Duration restart_backoff_min{std::chrono::milliseconds(200)};
+  core::Duration restart_backoff_max{std::chrono::seconds(10)};
+  core::Hello hello;
+  std::function<void(std::uint32_t replica, const core::ReplicaInfo&)> on_ready;  ///< a replica is loaded
+  std::function<void(std::uint32_t replica, const std::string& reason)> on_failed;
+  std::function<void()> on_drained;                     ///< a drain with `stop` is complete: the process may leave
+};
+
+struct NodeShell {
+  NodeSetup setup;
+  core::Report report;                                  ///< being collected
+  std::uint32_t awaited = 0;                            ///< answers still missing for report.number
+  bool draining = false;
+  bool stopping = false;                                ///< drained with `stop`
+  bool left = false;
+  std::vector<std::uint32_t> failures;                  ///< of each replica in a row
+  core::Instant next_report{};
+  Timer timer;
+};
+
+/// Reports how the node stands to all routers, carries the drain flag, and loads failed replicas again.
+NodeActor::behavior_type node_actor(NodeActor::stateful_pointer<NodeShell> self, NodeSetup setup);
+
+}  // namespace spillway::actors

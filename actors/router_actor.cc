@@ -1,0 +1,182 @@
+#include "actors/router_actor.h"
+
+#include "core/log.h"
+
+namespace spillway::actors {
+
+namespace {
+
+using Self = RouterActor::stateful_pointer<RouterShell>;
+using Core = sched::RouterCore;
+
+void send(Self self, sched::ClientRef client, core::ClientMessage message) {
+  if (client) state(self).setup.send(client, std::make_shared<const core::ClientMessage>(std::move(message)));
+}
+
+/// A fresh text stream that has seen the first `count` tokens of the choice.
+void rewind(const StreamText& text, ChoiceText& choice, std::size_t count) {
+  choice.stream = text.model->make_stream(text.stop);
+  choice.tokens.resize(std::min(choice.tokens.size(), count));
+  for (const auto token : choice.tokens) choice.stream->feed(token);
+}
+
+/// Adds the text that the tokens of `delta` complete. The end token is not shown.
+void add_text(Self self, const core::StreamKey& key, core::Delta& delta) {
+  const auto found = state(self).texts.find(key);
+  if (found == state(self).texts.end()) return;
+  StreamText& text = found->second;
+  if (delta.choice >= text.choices.size()) return;
+  ChoiceText& choice = text.choices[delta.choice];
+  if (delta.first_index != choice.tokens.size()) rewind(text, choice, delta.first_index);
+  for (const auto& token : delta.tokens) {
+    if (token.is_end) continue;
+    choice.tokens.push_back(token.token);
+    delta.text += choice.stream->feed(token.token);
+  }
+  if (delta.finish != core::FinishReason::none) delta.text += choice.stream->finish();
+}
+
+void perform(Self self, Core::Action& action) {
+  auto& shell = state(self);
+  std::visit(Overloaded{
+                 [&](Core::Post& a) { post(self, *shell.setup.wiring, a.to, a.message); },
+                 [&](Core::ToClient& a) {
+                   if (auto* delta = std::get_if<core::Delta>(&a.message)) add_text(self, a.key, *delta);
+                   std::visit([&](auto& message) { send(self, a.client, std::move(message)); }, a.message);
+                 },
+                 [&](Core::StreamEnded& a) { shell.texts.erase(a.key); },
+                 [&](Core::Operation& a) { send(self, a.client, std::move(a.update)); },
+                 [&](Core::Status& a) { send(self, a.client, std::move(a.reply)); },
+             },
+             action);
+}
+
+template <class Event>
+void drive(Self self, const Event& event) {
+  auto& shell = state(self);
+  shell.actions.clear();
+  event(*shell.core, now(self), shell.actions);
+  for (auto& action : shell.actions) perform(self, action);
+  shell.timer.arm(self, shell.core->next_tick());
+}
+
+/// True for the messages a RouterCore takes from a node.
+template <class M>
+concept ForRouter = requires(Core core, core::NodeId from, const M& m, Core::Actions out) { core.on(from, m, core::Instant{}, out); };
+
+void on_message(Self self, const FromPeer& event) {
+  std::visit(Overloaded{
+                 [&](const ForRouter auto& m) { drive(self, [&](auto& core, auto at, auto& out) { core.on(event.from, m, at, out); }); },
+                 [](const auto&) {},
+             },
+             *event.message);
+}
+
+void on_peer(Self self, const PeerChange& change) {
+  drive(self, [&](auto& core, auto at, auto& out) {
+    switch (change.kind) {
+      case PeerChange::Kind::up: core.on_peer_up(change.peer, change.incarnation, at, out); break;
+      case PeerChange::Kind::suspect: core.on_peer_suspect(change.peer, true, at, out); break;
+      case PeerChange::Kind::trusted: core.on_peer_suspect(change.peer, false, at, out); break;
+      case PeerChange::Kind::down: core.on_peer_down(change.peer, change.incarnation, at, out); break;
+      case PeerChange::Kind::credit: break;
+    }
+  });
+}
+
+void on_hello(Self self, sched::ClientRef client) {
+  const auto& setup = state(self).setup;
+  core::ServerHello hello;
+  hello.build = SPILLWAY_VERSION;
+  hello.node = setup.name;
+  hello.incarnation = setup.wiring->incarnation;
+  hello.routers = setup.endpoints;
+  for (const auto& model : setup.models) hello.models.push_back(model.name);
+  send(self, client, std::move(hello));
+}
+
+/// The text of a stream starts where its tokens do: those of a resumed one were shown by another router.
+void open_text(Self self, const Core::Admit& admit) {
+  auto& shell = state(self);
+  StreamText text;
+  for (const auto& model : shell.setup.models) {
+    if (model.id == admit.request->model) text.model = model.text;
+  }
+  text.stop = admit.request->stop;
+  text.choices.resize(admit.request->choices);
+  for (std::size_t i = 0; i < text.choices.size(); ++i) {
+    if (i < admit.resume.choices.size()) text.choices[i].tokens = admit.resume.choices[i].tokens;
+    rewind(text, text.choices[i], text.choices[i].tokens.size());
+  }
+  shell.texts.insert_or_assign(admit.request->key, std::move(text));
+}
+
+void on_submit(Self self, sched::ClientRef client, const std::string& tenant, const core::Submit& submit) {
+  auto admit = prepare(submit, state(self).setup, tenant);
+  if (!admit) {
+    send(self, client, core::Failed{submit.request, admit.error().code, admit.error().message, admit.error().retry_after});
+    return;
+  }
+  admit->client = client;
+  // A repeated Submit of a running stream finds its text state there, and rewinds it when it is shown again.
+  if (state(self).texts.count(admit->request->key) == 0) open_text(self, *admit);
+  drive(self, [&](auto& core, auto at, auto& out) { core.on(*admit, at, out); });
+}
+
+void refuse_operator(Self self, sched::ClientRef client, std::uint64_t operation) {
+  core::OperationUpdate update;
+  update.operation = operation;
+  update.done = true;
+  update.code = core::Errc::unauthorized;
+  update.text = "this client may not ask for operations: give its key or token operator = true in the cluster file";
+  send(self, client, std::move(update));
+}
+
+void on_client(Self self, const ClientIn& in) {
+  const auto drive_operator = [&](const auto& request) {
+    if (!in.operator_rights) return refuse_operator(self, in.client, request.operation);
+    drive(self, [&](auto& core, auto at, auto& out) { core.on(in.client, request, at, out); });
+  };
+  std::visit(Overloaded{
+                 [&](const core::ClientHello&) { on_hello(self, in.client); },
+                 [&](const core::Submit& m) { on_submit(self, in.client, in.tenant, m); },
+                 [&](const core::ClientCancel& m) {
+                   const core::StreamKey key{core::tenant_id(in.tenant), m.request};
+                   drive(self, [&](auto& core, auto at, auto& out) { core.on_cancel(in.client, key, at, out); });
+                 },
+                 [&](const core::StatusRequest& m) { drive_operator(m); },
+                 [&](const core::MoveRequest& m) { drive_operator(m); },
+                 [&](const core::DrainRequest& m) { drive_operator(m); },
+                 [](const auto&) {},
+             },
+             *in.message);
+}
+
+}  // namespace
+
+RouterActor::behavior_type router_actor(Self self, RouterSetup setup) {
+  auto& shell = state(self);
+  shell.core = std::make_unique<Core>(setup.wiring->self, setup.name, setup.wiring->incarnation, setup.limits);
+  for (const auto& [node, name] : setup.nodes) shell.core->expect_node(node, name);
+  shell.setup = std::move(setup);
+  return {
+      [self](const FromPeer& event) { on_message(self, event); },
+      [self](const PeerChange& change) { on_peer(self, change); },
+      [self](const ClientIn& in) { on_client(self, in); },
+      [self](const ClientGone& gone) { drive(self, [&](auto& core, auto at, auto& out) { core.on_client_gone(gone.client, at, out); }); },
+      [self](const SetDraining& set) {
+        drive(self, [&](auto& core, auto at, auto& out) { core.set_draining(set.draining, set.leave, at, out); });
+      },
+      [self](const Snapshot& snapshot) {
+        auto& s = state(self);
+        tell(self, s.setup.wiring->node,
+             CountersSnapshot{snapshot.number, s.core->counters(), static_cast<std::uint32_t>(s.core->streams()), true});
+      },
+      [self](const Tick& tick) {
+        state(self).timer.fired(tick);
+        drive(self, [](auto& core, auto at, auto& out) { core.on_tick(at, out); });
+      },
+  };
+}
+
+}  // namespace spillway::actors

@@ -1,0 +1,141 @@
+// From what a client asks to what the router's core admits: limits, tokens, seed.
+
+#include "actors/router_actor.h"
+
+namespace spillway::actors {
+
+namespace {
+
+using core::Errc;
+
+core::Error over(const std::string& what, std::uint64_t value, std::uint64_t limit, const std::string& key) {
+  return {Errc::bad_argument, what + " = " + std::to_string(value) + ": this cluster allows at most " + std::to_string(limit) + " (" + key + ")",
+          {}};
+}
+
+core::Result<void> check_limits(const core::Submit& submit, const SubmitLimits& limits) {
+  if (!submit.request) return core::fail(Errc::bad_argument, "the request id is zero: draw 128 random bits");
+  if (submit.choices == 0) return core::fail(Errc::bad_argument, "n = 0: ask for at least one choice");
+  if (submit.choices > limits.choices_max) return tl::make_unexpected(over("n", submit.choices, limits.choices_max, "limits.choices_max"));
+  if (submit.logprobs > limits.logprobs_max) {
+    return tl::make_unexpected(over("logprobs", submit.logprobs, limits.logprobs_max, "limits.logprobs_max"));
+  }
+  if (submit.tokens_max > limits.output_tokens_max) {
+    return tl::make_unexpected(over("max_tokens", submit.tokens_max, limits.output_tokens_max, "limits.output_tokens_max"));
+  }
+  if (submit.stop.size() > limits.stop_strings_max) {
+    return tl::make_unexpected(over("number of stop strings", submit.stop.size(), limits.stop_strings_max, "limits.stop_strings_max"));
+  }
+  for (const auto& stop : submit.stop) {
+    if (stop.empty()) return core::fail(Errc::bad_argument, "a stop string is empty: leave it out");
+    if (stop.size() > limits.stop_string_bytes_max) {
+      return tl::make_unexpected(over("bytes of a stop string", stop.size(), limits.stop_string_bytes_max, "limits.stop_string_bytes_max"));
+    }
+  }
+  const auto& s = submit.sampling;
+  if (!(s.temperature >= 0.0F) || s.temperature > 100.0F) return core::fail(Errc::bad_argument, "temperature: want a number from 0 to 100");
+  if (!(s.top_p > 0.0F && s.top_p <= 1.0F)) return core::fail(Errc::bad_argument, "top_p: want a number over 0 and up to 1");
+  if (!(s.min_p >= 0.0F && s.min_p <= 1.0F)) return core::fail(Errc::bad_argument, "min_p: want a number from 0 to 1");
+  return {};
+}
+
+core::Result<std::vector<core::TokenId>> prompt_tokens(const core::Submit& submit, const model::TextModel& text) {
+  switch (submit.kind) {
+    case core::PromptKind::text: return text.encode_text(submit.text);
+    case core::PromptKind::chat: return text.encode_chat(submit.messages);
+    case core::PromptKind::tokens: break;
+  }
+  for (const auto token : submit.tokens) {
+    if (token < 0 || static_cast<std::uint32_t>(token) >= text.vocabulary()) {
+      return core::fail(Errc::bad_argument, "prompt token " + std::to_string(token) + " is outside the vocabulary of " +
+                                                std::to_string(text.vocabulary()) + " tokens");
+    }
+  }
+  return submit.tokens;
+}
+
+const RoutedModel* find_model(const RouterSetup& setup, const std::string& name) {
+  if (name.empty() && !setup.models.empty()) return &setup.models.front();
+  for (const auto& model : setup.models) {
+    if (model.name == name) return &model;
+  }
+  return nullptr;
+}
+
+std::uint64_t required_features(const core::Request& request) {
+  std::uint64_t required = request.required;
+  if (request.sampling.temperature > 0.0F) required |= static_cast<std::uint64_t>(core::Feature::seeded_sampling);
+  if (request.choices > 1) required |= static_cast<std::uint64_t>(core::Feature::forks);
+  if (!request.stop.empty()) required |= static_cast<std::uint64_t>(core::Feature::stop_strings);
+  return required;
+}
+
+core::Result<void> check_resume(const core::Submit& submit, const model::TextModel& text) {
+  if (submit.resume.choices.size() > submit.choices) {
+    return core::fail(Errc::bad_argument, "resume: more choices than the request has");
+  }
+  for (const auto& choice : submit.resume.choices) {
+    for (const auto token : choice.tokens) {
+      if (token < 0 || static_cast<std::uint32_t>(token) >= text.vocabulary()) {
+        return core::fail(Errc::bad_argument, "resume: token " + std::to_string(token) + " is outside the vocabulary");
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+core::Result<sched::RouterCore::Admit> prepare(const core::Submit& submit, const RouterSetup& setup, const std::string& tenant) {
+  if (auto checked = check_limits(submit, setup.submit); !checked) return tl::make_unexpected(checked.error());
+  const RoutedModel* model = find_model(setup, submit.model);
+  if (model == nullptr) return core::fail(Errc::unknown_model, "model '" + submit.model + "' is not in the cluster file");
+  const RoutedTenant* owner = setup.tenants.empty() ? nullptr : &setup.tenants.front();
+  for (const auto& candidate : setup.tenants) {
+    if (!tenant.empty() && candidate.name == tenant) owner = &candidate;
+  }
+  if (owner == nullptr || (!tenant.empty() && owner->name != tenant)) {
+    return core::fail(Errc::unauthorized, "tenant '" + tenant + "' is not in the cluster file");
+  }
+  auto prompt = prompt_tokens(submit, *model->text);
+  if (!prompt) return tl::make_unexpected(prompt.error());
+  if (prompt->empty()) {
+    return core::fail(Errc::bad_argument, "the prompt is empty, and " + model->name + " adds no token at the beginning: give it at least one character");
+  }
+  if (prompt->size() > setup.submit.prompt_tokens_max) {
+    return tl::make_unexpected(over("prompt tokens", prompt->size(), setup.submit.prompt_tokens_max, "limits.prompt_tokens_max"));
+  }
+  if (auto checked = check_resume(submit, *model->text); submit.resumed && !checked) return tl::make_unexpected(checked.error());
+
+  auto request = std::make_shared<core::Request>();
+  request->key = {owner->id, submit.request};
+  request->model = model->id;
+  request->prompt = std::move(*prompt);
+  request->choices = submit.choices;
+  request->tokens_max = submit.tokens_max;
+  request->sampling = submit.sampling;
+  if (submit.resumed) {
+    request->sampling.seed = submit.resume.seed;
+  } else if (!submit.seed_set) {
+    request->sampling.seed = core::derived_seed(owner->secret, request->key);
+  }
+  request->stop = submit.stop;
+  request->ignore_eos = submit.ignore_eos;
+  request->logprobs = submit.logprobs;
+  request->service_class = submit.service_class;
+  request->required = submit.required;
+  request->required = required_features(*request);
+  request->traceparent = submit.traceparent;
+
+  sched::RouterCore::Admit admit;
+  admit.tenant_name = owner->name;
+  admit.secret = owner->secret;
+  admit.request = std::move(request);
+  admit.deadline = submit.deadline;
+  admit.resumed = submit.resumed;
+  admit.resume = submit.resume;
+  admit.resume.choices.resize(submit.resumed ? submit.choices : 0);
+  return admit;
+}
+
+}  // namespace spillway::actors
