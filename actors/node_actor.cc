@@ -1,7 +1,6 @@
 #include "actors/node_actor.h"
 
 #include "core/log.h"
-#include "sched/backoff.h"
 
 namespace spillway::actors {
 
@@ -86,12 +85,12 @@ void on_drain(Self self, const core::Drain& drain) {
 
 void on_failed(Self self, const WorkerFailed& failed) {
   auto& shell = state(self);
-  const std::uint32_t count = ++shell.failures[failed.replica];
-  const core::Duration wait = sched::backoff(count, shell.setup.restart_backoff_min, shell.setup.restart_backoff_max);
+  auto& backoff = shell.backoffs[failed.replica];
+  const core::Duration wait = backoff.failed(now(self));
   core::log_error("replica " + std::to_string(failed.replica) + " failed: " + failed.reason + "; loading it again in " +
                   std::to_string(wait.count() / 1000000) + " ms");
   if (shell.setup.on_failed) shell.setup.on_failed(failed.replica, failed.reason);
-  tell_after(self, wait, shell.setup.wiring->workers[failed.replica], LoadModel{count});
+  tell_after(self, wait, shell.setup.wiring->workers[failed.replica], LoadModel{backoff.failures()});
   begin_report(self);
 }
 
@@ -125,7 +124,7 @@ void on_peer(Self self, const PeerChange& change) {
 
 NodeActor::behavior_type node_actor(Self self, NodeSetup setup) {
   auto& shell = state(self);
-  shell.failures.resize(setup.wiring->workers.size());
+  shell.backoffs.assign(setup.wiring->workers.size(), sched::Backoff(setup.backoff));
   shell.setup = std::move(setup);
   return {
       [self](const FromPeer& event) {
@@ -137,8 +136,6 @@ NodeActor::behavior_type node_actor(Self self, NodeSetup setup) {
         if (part.number != s.report.number) return;
         s.report.replicas[part.report->index] = *part.report;
         s.report.counters += part.counters;
-        // It has been running for a while: an old failure no longer lengthens the next wait.
-        if (part.report->ready && part.report->tokens_per_second > 0) s.failures[part.report->index] = 0;
         answered(self);
       },
       [self](const CountersSnapshot& part) {

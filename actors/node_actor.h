@@ -5,6 +5,7 @@
 #include <string>
 
 #include "actors/shell.h"
+#include "sched/backoff.h"
 
 namespace spillway::actors {
 
@@ -15,8 +16,7 @@ struct NodeSetup {
   std::uint32_t roles = 0;                              ///< bits of core::Role
   std::map<core::NodeId, std::string> names;            ///< of the cluster file, for the log
   core::Duration report_interval{std::chrono::milliseconds(100)};
-  core::Duration restart_backoff_min{std::chrono::milliseconds(200)};
-  core::Duration restart_backoff_max{std::chrono::seconds(10)};
+  sched::BackoffLimits backoff;
   core::Hello hello;
   std::function<void(std::uint32_t replica, const core::ReplicaInfo&)> on_ready;  ///< a replica is loaded
   std::function<void(std::uint32_t replica, const std::string& reason)> on_failed;
@@ -30,7 +30,7 @@ struct NodeShell {
   bool draining = false;
   bool stopping = false;                                ///< drained with `stop`
   bool left = false;
-  std::vector<std::uint32_t> failures;                  ///< of each replica in a row
+  std::vector<sched::Backoff> backoffs;                 ///< by replica
   core::Instant next_report{};
   Timer timer;
 };

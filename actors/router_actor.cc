@@ -15,7 +15,7 @@ void send(Self self, sched::ClientRef client, core::ClientMessage message) {
 
 /// A fresh text stream that has seen the first `count` tokens of the choice.
 void rewind(const StreamText& text, ChoiceText& choice, std::size_t count) {
-  choice.stream = text.model->make_stream(text.stop);
+  choice.stream = std::make_unique<model::TextStream>(text.tokenizer, text.stop);
   choice.tokens.resize(std::min(choice.tokens.size(), count));
   for (const auto token : choice.tokens) choice.stream->feed(token);
 }
@@ -100,7 +100,7 @@ void open_text(Self self, const Core::Admit& admit) {
   auto& shell = state(self);
   StreamText text;
   for (const auto& model : shell.setup.models) {
-    if (model.id == admit.request->model) text.model = model.text;
+    if (model.id == admit.request->model) text.tokenizer = model.tokenizer;
   }
   text.stop = admit.request->stop;
   text.choices.resize(admit.request->choices);

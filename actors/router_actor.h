@@ -3,12 +3,15 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "actors/shell.h"
 #include "core/digest.h"
-#include "model/text_model.h"
+#include "model/chat_template.h"
+#include "model/text_stream.h"
+#include "model/tokenizer.h"
 #include "sched/router_core.h"
 
 namespace spillway::actors {
@@ -17,7 +20,9 @@ namespace spillway::actors {
 struct RoutedModel {
   std::string name;
   core::ModelId id;
-  std::shared_ptr<const model::TextModel> text;
+  std::shared_ptr<const model::Tokenizer> tokenizer;
+  /// Renders a conversation; its error says why this model cannot chat. Null: messages are put one behind the other as plain text.
+  std::optional<core::Result<model::ChatTemplate>> chat;
 };
 
 struct RoutedTenant {
@@ -55,7 +60,7 @@ struct ChoiceText {
 };
 
 struct StreamText {
-  std::shared_ptr<const model::TextModel> model;
+  std::shared_ptr<const model::Tokenizer> tokenizer;
   std::vector<std::string> stop;
   std::vector<ChoiceText> choices;
 };

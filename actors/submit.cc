@@ -39,17 +39,37 @@ core::Result<void> check_limits(const core::Submit& submit, const SubmitLimits& 
   return {};
 }
 
-core::Result<std::vector<core::TokenId>> prompt_tokens(const core::Submit& submit, const model::TextModel& text) {
+core::Result<std::vector<core::TokenId>> chat_tokens(const core::Submit& submit, const RoutedModel& model) {
+  if (submit.messages.empty()) return core::fail(Errc::bad_argument, "the conversation is empty: give at least one message");
+  if (!model.chat) {
+    std::string text;
+    for (const auto& message : submit.messages) text += message.role + ": " + message.content + "\n";
+    return model.tokenizer->encode_prompt(text);
+  }
+  if (!*model.chat) return tl::make_unexpected(model.chat->error());
+  std::vector<model::ChatMessage> messages;
+  messages.reserve(submit.messages.size());
+  for (const auto& message : submit.messages) messages.push_back({message.role, message.content});
+  const auto pieces = (*model.chat)->render(messages);
+  if (!pieces) return tl::make_unexpected(pieces.error());
+  return model.tokenizer->encode_pieces(*pieces);
+}
+
+bool in_vocabulary(core::TokenId token, const model::Tokenizer& tokenizer) {
+  return token >= 0 && static_cast<std::uint32_t>(token) < tokenizer.size();
+}
+
+core::Result<std::vector<core::TokenId>> prompt_tokens(const core::Submit& submit, const RoutedModel& model) {
   switch (submit.kind) {
-    case core::PromptKind::text: return text.encode_text(submit.text);
-    case core::PromptKind::chat: return text.encode_chat(submit.messages);
+    case core::PromptKind::text: return model.tokenizer->encode_prompt(submit.text);
+    case core::PromptKind::chat: return chat_tokens(submit, model);
     case core::PromptKind::tokens: break;
   }
+  if (submit.tokens.empty()) return core::fail(Errc::bad_argument, "the prompt has no tokens: give at least one");
   for (const auto token : submit.tokens) {
-    if (token < 0 || static_cast<std::uint32_t>(token) >= text.vocabulary()) {
-      return core::fail(Errc::bad_argument, "prompt token " + std::to_string(token) + " is outside the vocabulary of " +
-                                                std::to_string(text.vocabulary()) + " tokens");
-    }
+    if (in_vocabulary(token, *model.tokenizer)) continue;
+    return core::fail(Errc::bad_argument, "prompt token " + std::to_string(token) + " is outside the vocabulary of " +
+                                              std::to_string(model.tokenizer->size()) + " tokens");
   }
   return submit.tokens;
 }
@@ -70,13 +90,13 @@ std::uint64_t required_features(const core::Request& request) {
   return required;
 }
 
-core::Result<void> check_resume(const core::Submit& submit, const model::TextModel& text) {
+core::Result<void> check_resume(const core::Submit& submit, const model::Tokenizer& tokenizer) {
   if (submit.resume.choices.size() > submit.choices) {
     return core::fail(Errc::bad_argument, "resume: more choices than the request has");
   }
   for (const auto& choice : submit.resume.choices) {
     for (const auto token : choice.tokens) {
-      if (token < 0 || static_cast<std::uint32_t>(token) >= text.vocabulary()) {
+      if (!in_vocabulary(token, tokenizer)) {
         return core::fail(Errc::bad_argument, "resume: token " + std::to_string(token) + " is outside the vocabulary");
       }
     }
@@ -97,15 +117,12 @@ core::Result<sched::RouterCore::Admit> prepare(const core::Submit& submit, const
   if (owner == nullptr || (!tenant.empty() && owner->name != tenant)) {
     return core::fail(Errc::unauthorized, "tenant '" + tenant + "' is not in the cluster file");
   }
-  auto prompt = prompt_tokens(submit, *model->text);
+  auto prompt = prompt_tokens(submit, *model);
   if (!prompt) return tl::make_unexpected(prompt.error());
-  if (prompt->empty()) {
-    return core::fail(Errc::bad_argument, "the prompt is empty, and " + model->name + " adds no token at the beginning: give it at least one character");
-  }
   if (prompt->size() > setup.submit.prompt_tokens_max) {
     return tl::make_unexpected(over("prompt tokens", prompt->size(), setup.submit.prompt_tokens_max, "limits.prompt_tokens_max"));
   }
-  if (auto checked = check_resume(submit, *model->text); submit.resumed && !checked) return tl::make_unexpected(checked.error());
+  if (auto checked = check_resume(submit, *model->tokenizer); submit.resumed && !checked) return tl::make_unexpected(checked.error());
 
   auto request = std::make_shared<core::Request>();
   request->key = {owner->id, submit.request};

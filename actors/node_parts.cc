@@ -1,0 +1,211 @@
+#include "actors/node_parts.h"
+
+#include "actors/batcher_actor.h"
+#include "actors/cache_actor.h"
+#include "actors/link_actor.h"
+#include "actors/node_actor.h"
+
+namespace spillway::actors {
+
+namespace {
+
+// -- From keys of the cluster file to limits of the cores ------------------------------------------------------------------------
+
+sched::LinkLimits link_limits(const config::Cluster& cluster) {
+  sched::LinkLimits limits;
+  limits.heartbeat = cluster.timings.heartbeat_interval;
+  limits.suspect_min = cluster.timings.suspect_after;
+  limits.dead_after = cluster.timings.dead_after;
+  limits.resend = cluster.timings.resend_after;
+  limits.resend_max = std::max<core::Duration>(limits.resend, limits.resend_max);
+  limits.unacked_messages_max = cluster.limits.link_resend_messages_max;
+  limits.credit_bytes = cluster.limits.credit_bytes;
+  return limits;
+}
+
+sched::BatcherLimits batcher_limits(const config::Cluster& cluster) {
+  sched::BatcherLimits limits;
+  limits.step_tokens_max = cluster.limits.step_tokens_max;
+  limits.sequences_max = cluster.limits.sequences_max;
+  limits.queue_max = cluster.limits.queue_requests_max;
+  return limits;
+}
+
+sched::CacheLimits cache_limits(const config::Cluster& cluster) {
+  sched::CacheLimits limits;
+  limits.lease = cluster.timings.lease;
+  limits.ask_owner = cluster.timings.ask_owner_interval;
+  limits.exports_max = cluster.limits.transfers_max;
+  limits.imports_max = cluster.limits.transfers_max;
+  limits.frame_bytes_max = static_cast<std::uint32_t>(cluster.limits.frame_bytes_max);
+  limits.bulk_bytes_per_second_max = cluster.limits.bulk_bandwidth_max_bytes_per_s;
+  limits.unacked_bytes_max = cluster.limits.credit_bytes;
+  return limits;
+}
+
+sched::RouterLimits router_limits(const config::Cluster& cluster) {
+  sched::RouterLimits limits;
+  limits.streams_max = cluster.limits.streams_per_router_max;
+  limits.waiting_max = cluster.live.queue_requests_max + cluster.interactive.queue_requests_max + cluster.batch.queue_requests_max;
+  limits.tenant_streams_max = cluster.limits.streams_per_router_max;
+  limits.moves_per_link_max = cluster.limits.move_concurrent_max;
+  limits.spill_low_permille = cluster.spill.enabled ? cluster.spill.free_low_percent * 10 : 0;
+  limits.spill_high_permille = cluster.spill.free_high_percent * 10;
+  return limits;
+}
+
+SubmitLimits submit_limits(const config::Cluster& cluster) {
+  return {cluster.limits.prompt_tokens_max, cluster.limits.output_tokens_max,     cluster.limits.choices_max,
+          cluster.limits.stop_strings_max,  cluster.limits.stop_string_bytes_max, cluster.limits.logprobs_max};
+}
+
+core::Hello hello(const config::Cluster& cluster, const config::Node& node) {
+  core::Hello made;
+  made.build = SPILLWAY_VERSION;
+  made.name = node.name;
+  made.frame_bytes_max = static_cast<std::uint32_t>(cluster.limits.frame_bytes_max);
+  made.credit_bytes = cluster.limits.credit_bytes;
+  return made;
+}
+
+std::map<core::NodeId, std::string> node_names(const config::Cluster& cluster) {
+  std::map<core::NodeId, std::string> names;
+  for (const auto& node : cluster.nodes) names.emplace(node.id, node.name);
+  return names;
+}
+
+std::uint32_t role_bits(const config::Node& node) {
+  std::uint32_t bits = 0;
+  if (node.has(config::Role::router)) bits |= static_cast<std::uint32_t>(core::Role::router);
+  if (node.has(config::Role::worker)) bits |= static_cast<std::uint32_t>(core::Role::worker);
+  if (node.has(config::Role::gateway)) bits |= static_cast<std::uint32_t>(core::Role::gateway);
+  return bits;
+}
+
+// -- Spawning --------------------------------------------------------------------------------------------------------------------
+
+void spawn_links(caf::actor_system& system, const NodePlan& plan, const std::shared_ptr<Wiring>& wiring) {
+  for (const auto& peer : plan.cluster->nodes) {
+    if (peer.has(config::Role::router)) wiring->routers.push_back(peer.id);
+    if (peer.id == plan.node->id) continue;
+    LinkSetup setup;
+    setup.wiring = wiring;
+    setup.peer = peer.id;
+    setup.peer_name = peer.name;
+    setup.hello = hello(*plan.cluster, *plan.node);
+    setup.limits = link_limits(*plan.cluster);
+    setup.session_seed = plan.session_seed ^ (peer.id.value * 0x9e3779b97f4a7c15ULL);
+    setup.transmit = [transport = plan.transport](core::Envelope envelope) { transport->send(std::move(envelope)); };
+    wiring->links.emplace(peer.id, system.spawn(link_actor, std::move(setup)));
+  }
+}
+
+void spawn_replicas(caf::actor_system& system, const NodePlan& plan, const std::shared_ptr<Wiring>& wiring) {
+  const auto models = NodeParts::replica_models(*plan.node);
+  for (std::uint32_t i = 0; i < models.size(); ++i) {
+    wiring->batchers.push_back(
+        system.spawn(batcher_actor, BatcherSetup{wiring, i, core::model_id(models[i]), batcher_limits(*plan.cluster)}));
+    WorkerSetup setup{wiring, i, plan.load};
+    wiring->workers.push_back(plan.detached_workers ? system.spawn<caf::detached>(worker_actor, std::move(setup))
+                                                    : system.spawn(worker_actor, std::move(setup)));
+  }
+  wiring->cache = system.spawn(cache_actor, CacheSetup{wiring, cache_limits(*plan.cluster)});
+}
+
+void spawn_router(caf::actor_system& system, const NodePlan& plan, const std::shared_ptr<Wiring>& wiring) {
+  RouterSetup setup;
+  setup.wiring = wiring;
+  setup.name = plan.node->name;
+  setup.limits = router_limits(*plan.cluster);
+  setup.submit = submit_limits(*plan.cluster);
+  setup.models = plan.models;
+  setup.tenants = plan.tenants;
+  setup.nodes = node_names(*plan.cluster);
+  setup.endpoints = plan.endpoints;
+  setup.send = [listener = plan.listener](sched::ClientRef client, core::ClientMessagePtr message) {
+    return listener->send({client.value}, std::move(message));
+  };
+  wiring->router = system.spawn(router_actor, std::move(setup));
+}
+
+void spawn_node(caf::actor_system& system, const NodePlan& plan, const std::shared_ptr<Wiring>& wiring) {
+  NodeSetup setup;
+  setup.wiring = wiring;
+  setup.name = plan.node->name;
+  setup.pid = plan.pid;
+  setup.roles = role_bits(*plan.node);
+  setup.names = node_names(*plan.cluster);
+  setup.report_interval = plan.cluster->timings.report_interval;
+  setup.backoff.first = plan.cluster->timings.restart_backoff_min;
+  setup.backoff.limit = plan.cluster->timings.restart_backoff_max;
+  setup.hello = hello(*plan.cluster, *plan.node);
+  setup.on_ready = plan.on_ready;
+  setup.on_failed = plan.on_failed;
+  setup.on_drained = plan.on_drained;
+  wiring->node = system.spawn(node_actor, std::move(setup));
+}
+
+void connect(const NodePlan& plan, const std::shared_ptr<const Wiring>& wiring) {
+  plan.transport->set_receiver([wiring](core::Envelope&& envelope) {
+    const auto link = wiring->links.find(envelope.from);
+    if (link != wiring->links.end()) tell_anon(link->second, Inbound{std::make_shared<const core::Envelope>(std::move(envelope))});
+  });
+  if (plan.listener == nullptr) return;
+  net::ClientListener::Callbacks callbacks;
+  callbacks.on_message = [router = wiring->router](net::ClientRef client, const net::ClientIdentity& who, core::ClientMessage&& message) {
+    tell_anon(router, ClientIn{{client.value}, who.tenant, who.operator_rights,
+                               std::make_shared<const core::ClientMessage>(std::move(message))});
+  };
+  callbacks.on_gone = [router = wiring->router](net::ClientRef client, std::string_view) { tell_anon(router, ClientGone{{client.value}}); };
+  plan.listener->set_callbacks(std::move(callbacks));
+}
+
+}  // namespace
+
+std::vector<std::string> NodeParts::replica_models(const config::Node& node) {
+  std::vector<std::string> models;
+  if (!node.has(config::Role::worker)) return models;
+  for (const auto& model : node.models) models.insert(models.end(), node.replicas, model);
+  return models;
+}
+
+std::unique_ptr<NodeParts> NodeParts::start(caf::actor_system& system, const NodePlan& plan) {
+  auto parts = std::unique_ptr<NodeParts>(new NodeParts);
+  const auto wiring = std::make_shared<Wiring>();
+  wiring->self = plan.node->id;
+  wiring->incarnation = plan.incarnation;
+  parts->wiring_ = wiring;
+  parts->transport_ = plan.transport;
+  parts->listener_ = plan.node->has(config::Role::router) ? plan.listener : nullptr;
+  spawn_links(system, plan, wiring);
+  spawn_replicas(system, plan, wiring);
+  if (parts->listener_ != nullptr) spawn_router(system, plan, wiring);
+  spawn_node(system, plan, wiring);
+
+  // Everything is wired; now things may happen.
+  connect(plan, wiring);
+  for (const auto& worker : wiring->workers) tell_anon(worker, LoadModel{});
+  for (const auto& [peer, link] : wiring->links) tell_anon(link, Tick{});
+  if (wiring->router) tell_anon(wiring->router, Tick{});
+  tell_anon(wiring->cache, Tick{});
+  tell_anon(wiring->node, Tick{});
+  return parts;
+}
+
+void NodeParts::stop() {
+  if (!wiring_) return;
+  transport_->set_receiver({});
+  if (listener_ != nullptr) listener_->set_callbacks({});
+  const auto end = [](const auto& actor) {
+    if (actor) caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+  };
+  end(wiring_->node);
+  end(wiring_->router);
+  for (const auto& batcher : wiring_->batchers) end(batcher);
+  end(wiring_->cache);
+  for (const auto& worker : wiring_->workers) end(worker);
+  for (const auto& [peer, link] : wiring_->links) end(link);
+  wiring_.reset();
+}
+
+}  // namespace spillway::actors
