@@ -1,0 +1,86 @@
+#include "model/sequences.h"
+
+#include <algorithm>
+#include <string>
+
+namespace spillway::model {
+
+using core::Errc;
+using core::fail;
+
+void Sequences::open(const core::SequenceOpen& open) {
+  Sequence sequence{.request = open.request, .choice = open.choice, .stop_window = {}};
+  if (tokenizer_ != nullptr && !open.request->stop.empty()) {
+    sequence.stop_window.emplace(tokenizer_, open.request->stop);
+    for (const auto token : open.tokens) sequence.stop_window->feed(token);
+  }
+  sequences_.insert_or_assign(open.sequence, std::move(sequence));
+}
+
+Sequence* Sequences::find(core::SequenceId sequence) {
+  const auto found = sequences_.find(sequence);
+  return found == sequences_.end() ? nullptr : &found->second;
+}
+
+void Sequences::accept(Sequence& sequence, std::uint32_t index, core::TokenOut& out) const {
+  const auto& request = *sequence.request;
+  if (tokenizer_ != nullptr && !request.ignore_eos && tokenizer_->is_end(out.token)) {
+    out.is_end = true;
+    out.finish = core::FinishReason::stop;
+    return;
+  }
+  if (sequence.stop_window) {
+    sequence.stop_window->feed(out.token);
+    if (sequence.stop_window->stopped()) {
+      out.finish = core::FinishReason::stop;
+      return;
+    }
+  }
+  if (index + 1 >= request.tokens_max) out.finish = core::FinishReason::length;
+}
+
+namespace {
+
+core::Result<void> check_item(const core::StepItem& item, const core::ReplicaInfo& info) {
+  const auto name = "step item of sequence " + std::to_string(item.sequence.value);
+  const std::size_t end = item.first_position + item.tokens.size();
+  if (item.tokens.empty()) return fail(Errc::bad_argument, name + ": no tokens");
+  if (end > info.context_max)
+    return fail(Errc::bad_argument, name + ": position " + std::to_string(end - 1) + " is beyond the context of " +
+                                        std::to_string(info.context_max) + " tokens");
+  if (item.blocks.size() * core::block_tokens < end)
+    return fail(Errc::bad_argument, name + ": " + std::to_string(item.blocks.size()) + " blocks for " + std::to_string(end) + " tokens");
+  for (const auto block : item.blocks)
+    if (block >= info.blocks) return fail(Errc::bad_argument, name + ": block " + std::to_string(block) + " is not in the pool");
+  for (const auto token : item.tokens)
+    if (token < 0 || static_cast<std::uint32_t>(token) >= info.vocabulary)
+      return fail(Errc::bad_argument, name + ": token " + std::to_string(token) + " is not in the vocabulary of " +
+                                          std::to_string(info.vocabulary));
+  return {};
+}
+
+}  // namespace
+
+core::Result<void> Sequences::check(const core::StepPlan& plan, const core::ReplicaInfo& info, std::uint32_t rows_max) const {
+  for (const auto& open : plan.opens)
+    if (open.request == nullptr) return fail(Errc::bad_argument, "sequence " + std::to_string(open.sequence.value) + ": no request");
+  for (const auto& copy : plan.copies)
+    if (copy.from >= info.blocks || copy.to >= info.blocks || copy.from == copy.to || copy.rows > core::block_tokens)
+      return fail(Errc::bad_argument, "block copy from " + std::to_string(copy.from) + " to " + std::to_string(copy.to) + " of " +
+                                          std::to_string(copy.rows) + " rows: not within the pool");
+  std::size_t rows = 0;
+  for (const auto& item : plan.items) {
+    if (auto checked = check_item(item, info); !checked) return checked;
+    rows += item.tokens.size();
+    for (const auto& target : item.samples) {
+      const auto opened = [&](const core::SequenceOpen& open) { return open.sequence == target.sequence; };
+      if (!sequences_.contains(target.sequence) && std::none_of(plan.opens.begin(), plan.opens.end(), opened))
+        return fail(Errc::bad_argument, "sample of sequence " + std::to_string(target.sequence.value) + ": it was not opened");
+    }
+  }
+  if (rows > rows_max)
+    return fail(Errc::bad_argument, "step of " + std::to_string(rows) + " rows; the device takes at most " + std::to_string(rows_max));
+  return {};
+}
+
+}  // namespace spillway::model
