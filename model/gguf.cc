@@ -84,7 +84,7 @@ class GgufDecoder {
     std::uint32_t version = 0;
     std::memcpy(&magic, file_.bytes_.data(), 4);
     if (magic != magic_gguf) {
-      return refuse(GgufFault::magic, "magic", quoted(text(4)), "\"GGUF\"; this is not a GGUF file");
+      return refuse(GgufFault::magic, "magic", in_quotes(text(4)), "\"GGUF\"; this is not a GGUF file");
     }
     at_ = 4;
     if (Refusal no = read("version", version)) return no;
@@ -112,8 +112,8 @@ class GgufDecoder {
                     "1 to " + number(gguf_key_bytes_max) + " and at most the " + number(left()) + " bytes left");
     }
     const std::string_view key = text(length);
-    field += " " + quoted(key);
-    if (key.find('\0') != key.npos) return refuse(GgufFault::key_text, field + " key", quoted(key), "text without a zero byte");
+    field += " " + in_quotes(key);
+    if (key.find('\0') != key.npos) return refuse(GgufFault::key_text, field + " key", in_quotes(key), "text without a zero byte");
     GgufValue value;
     std::uint32_t type = 0;
     if (Refusal no = read(field + " type", type)) return no;
@@ -121,7 +121,7 @@ class GgufDecoder {
     value.type = static_cast<GgufType>(type);
     if (Refusal no = payload(field, value)) return no;
     if (!file_.metadata_.emplace(key, value).second) {
-      return refuse(GgufFault::key_repeated, field + " key", quoted(key), "each key once");
+      return refuse(GgufFault::key_repeated, field + " key", in_quotes(key), "each key once");
     }
     return {};
   }
@@ -224,16 +224,16 @@ class GgufDecoder {
     }
     GgufTensor tensor;
     tensor.name = text(length);
-    field += " " + quoted(tensor.name);
+    field += " " + in_quotes(tensor.name);
     if (tensor.name.find('\0') != tensor.name.npos) {
-      return refuse(GgufFault::tensor_name_text, field + " name", quoted(tensor.name), "text without a zero byte");
+      return refuse(GgufFault::tensor_name_text, field + " name", in_quotes(tensor.name), "text without a zero byte");
     }
     if (Refusal no = shape(field, tensor)) return no;
     if (Refusal no = read(field + " type", tensor.type)) return no;
     if (Refusal no = read(field + " offset", tensor.offset)) return no;
     if (Refusal no = extent(field, tensor)) return no;
     if (!file_.tensor_index_.emplace(tensor.name, static_cast<std::uint32_t>(file_.tensors_.size())).second) {
-      return refuse(GgufFault::tensor_repeated, field + " name", quoted(tensor.name), "each name once");
+      return refuse(GgufFault::tensor_repeated, field + " name", in_quotes(tensor.name), "each name once");
     }
     file_.tensors_.push_back(tensor);
     return {};
@@ -288,7 +288,7 @@ class GgufDecoder {
     for (const GgufTensor& tensor : file_.tensors_) {
       const std::uint64_t end = file_.data_start_ + tensor.offset + tensor.bytes;  // three values below 2^63 / 2: no overflow
       if (end > size()) {
-        return refuse(GgufFault::tensor_range, "tensor " + quoted(tensor.name) + " data",
+        return refuse(GgufFault::tensor_range, "tensor " + in_quotes(tensor.name) + " data",
                       number(tensor.bytes) + " bytes at offset " + number(tensor.offset),
                       "an end within the file, it has " + number(size()) + " bytes and the data begins at " + number(file_.data_start_));
       }
@@ -297,8 +297,8 @@ class GgufDecoder {
     std::sort(order.begin(), order.end(), [](const GgufTensor* a, const GgufTensor* b) { return a->offset < b->offset; });
     for (std::size_t i = 1; i < order.size(); ++i) {
       if (order[i - 1]->offset + order[i - 1]->bytes > order[i]->offset) {
-        return refuse(GgufFault::tensor_overlap, "tensor " + quoted(order[i]->name) + " offset", number(order[i]->offset),
-                      "an offset behind the data of " + quoted(order[i - 1]->name));
+        return refuse(GgufFault::tensor_overlap, "tensor " + in_quotes(order[i]->name) + " offset", number(order[i]->offset),
+                      "an offset behind the data of " + in_quotes(order[i - 1]->name));
       }
     }
     return {};

@@ -145,6 +145,6 @@ class GgufFile {
 };
 
 /// Text from a file, for messages: quoted, control and non-ASCII bytes escaped, at most 64 bytes of it.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace spillway::model

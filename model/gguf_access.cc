@@ -35,10 +35,10 @@ std::string describe(const GgufValue& value) {
 }
 
 auto missing(std::string_view key) {
-  return core::fail(core::Errc::bad_file, "metadata " + quoted(key) + " is missing; the model file is incomplete");
+  return core::fail(core::Errc::bad_file, "metadata " + in_quotes(key) + " is missing; the model file is incomplete");
 }
 auto wrong_type(std::string_view key, const GgufValue& value, std::string_view wanted) {
-  return core::fail(core::Errc::bad_file, "metadata " + quoted(key) + " has type " + describe(value) + ": want " + std::string(wanted));
+  return core::fail(core::Errc::bad_file, "metadata " + in_quotes(key) + " has type " + describe(value) + ": want " + std::string(wanted));
 }
 
 }  // namespace
@@ -99,7 +99,7 @@ core::Result<std::uint64_t> GgufFile::get_u64(std::string_view key, std::optiona
   }
   if (!is_integer(value->type)) return wrong_type(key, *value, "an integer");
   const std::int64_t number = int_at(value->type, value->at);
-  if (number < 0) return core::fail(core::Errc::bad_file, "metadata " + quoted(key) + " = " + std::to_string(number) + ": want 0 to 2^63 - 1");
+  if (number < 0) return core::fail(core::Errc::bad_file, "metadata " + in_quotes(key) + " = " + std::to_string(number) + ": want 0 to 2^63 - 1");
   return static_cast<std::uint64_t>(number);
 }
 
@@ -140,7 +140,7 @@ core::Result<std::optional<core::TokenId>> GgufFile::get_token_id(std::string_vi
   const std::int64_t id = int_at(value->type, value->at);
   if (id == 0xffffffffLL || id == -1) return std::optional<core::TokenId>{};
   if (id < 0 || static_cast<std::uint64_t>(id) >= vocabulary) {
-    return core::fail(core::Errc::bad_file, "metadata " + quoted(key) + " = " + std::to_string(id) + ": want a token id below the vocabulary's " +
+    return core::fail(core::Errc::bad_file, "metadata " + in_quotes(key) + " = " + std::to_string(id) + ": want a token id below the vocabulary's " +
                                                 std::to_string(vocabulary) + ", or 4294967295 for none");
   }
   return std::optional<core::TokenId>{static_cast<core::TokenId>(id)};
@@ -152,7 +152,7 @@ core::Result<std::vector<std::string_view>> GgufFile::get_strings(std::string_vi
   if (value->type != GgufType::array || value->element != GgufType::string) return wrong_type(key, *value, "array of string");
   constexpr std::uint64_t strings_max = 1U << 22;  // a view takes twice the 8 bytes that an empty string has in the file
   if (value->count > strings_max) {
-    return core::fail(core::Errc::bad_file, "metadata " + quoted(key) + " has " + std::to_string(value->count) + " strings: want at most " +
+    return core::fail(core::Errc::bad_file, "metadata " + in_quotes(key) + " has " + std::to_string(value->count) + " strings: want at most " +
                                                 std::to_string(strings_max));
   }
   std::vector<std::string_view> strings;
@@ -187,7 +187,7 @@ core::Result<std::vector<std::int64_t>> GgufFile::get_ints(std::string_view key)
   // An array of u8 grows eightfold; no reader needs more than one entry per layer or token, so a huge one is refused.
   constexpr std::uint64_t ints_max = 1U << 20;
   if (value->count > ints_max) {
-    return core::fail(core::Errc::bad_file, "metadata " + quoted(key) + " has " + std::to_string(value->count) + " elements: want at most " +
+    return core::fail(core::Errc::bad_file, "metadata " + in_quotes(key) + " has " + std::to_string(value->count) + " elements: want at most " +
                                                 std::to_string(ints_max));
   }
   ints.reserve(value->count);
@@ -197,7 +197,7 @@ core::Result<std::vector<std::int64_t>> GgufFile::get_ints(std::string_view key)
 
 core::Result<core::Bytes> GgufFile::tensor_bytes(const GgufTensor& tensor) const {
   if (tensor.bytes == 0) {
-    return core::fail(core::Errc::unsupported, "tensor " + quoted(tensor.name) + " has type " + tensor_type_name(tensor.type) +
+    return core::fail(core::Errc::unsupported, "tensor " + in_quotes(tensor.name) + " has type " + tensor_type_name(tensor.type) +
                                                    ", which this build does not read; convert the model to Q8_0 or Q4_1");
   }
   return bytes_.subspan(data_start_ + tensor.offset, tensor.bytes);

@@ -60,7 +60,7 @@ std::string tensor_type_name(std::uint32_t id) {
   return type != nullptr ? std::string(type->name) : "type " + std::to_string(id);
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t shown_max = 64;
   constexpr char hex[] = "0123456789abcdef";
   std::string out = "\"";
