@@ -75,7 +75,8 @@ endfunction()
 #   one more run of a test binary under another name, for example the quick part of a folder whose whole is slow.
 function(spillway_test_run run binary)
   cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS;ARGS" ${ARGN})
-  add_test(NAME ${run} COMMAND ${binary} --log_level=unit_scope --report_level=short ${ARG_ARGS})
+  add_test(NAME ${run} COMMAND ${binary} --color_output=no --log_level=unit_scope
+    --report_level=short ${ARG_ARGS})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()

@@ -9,9 +9,10 @@ import xml.etree.ElementTree as ElementTree
 
 SLOWEST_SHOWN = 15
 SAID_LINES_MAX = 40
+FAILED_LINES_MAX = 200
 CASES = re.compile(r"(\d+) test cases? out of (\d+) (passed|failed|aborted|skipped)")
 TIME = re.compile(r'Leaving test case "([^"]+)"; testing time: (\d+)(us|ms|s)')
-BOOST_NOISE = re.compile(r'(Entering|Leaving) test |^Running \d+ test case|^Test module "|^\s*\d+ (assertion|test case)s? |No errors detected')
+BOOST_NOISE = re.compile(r'(Entering|Leaving) test |^Running \d+ test case|^Test module "|^\s*\d+ (assertion|test case)s? |did not check any assertions')
 UNIT = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
@@ -29,11 +30,11 @@ def count(case):
     return passed, failed
 
 
-def said(output):
-    """The lines that the tests printed themselves: their counts."""
+def said(output, lines_max):
+    """The lines that the tests printed themselves: counts and errors, without Boost's own."""
     lines = [line for line in output.splitlines() if line.strip() and not BOOST_NOISE.search(line)]
-    if len(lines) > SAID_LINES_MAX:
-        lines = lines[:SAID_LINES_MAX] + [f"... {len(lines) - SAID_LINES_MAX} lines more"]
+    if len(lines) > lines_max:
+        lines = lines[: lines_max // 2] + [f"... {len(lines) - lines_max} lines left out"] + lines[-(lines_max - lines_max // 2) :]
     return lines
 
 
@@ -46,6 +47,7 @@ def main(path):
         return 1
     passed = failed = 0
     times = []
+    print("\nwhat the tests said:")
     for case in suite.iter("testcase"):
         if case.get("status") in ("disabled", "notrun"):
             failed += 1
@@ -54,9 +56,8 @@ def main(path):
         passed += good
         failed += bad
         output = case.findtext("system-out") or ""
-        if not bad:
-            for line in said(output):
-                print(f"  {case.get('name')}: {line}")
+        for line in said(output, FAILED_LINES_MAX if bad else SAID_LINES_MAX):
+            print(f"  {case.get('name')}{' FAILED' if bad else ''}: {line}")
         for name, number, unit in TIME.findall(output):
             times.append((int(number) * UNIT[unit], case.get("name"), name))
     times.sort(reverse=True)
