@@ -26,10 +26,10 @@ struct LinkFaults {
 
 /// Which envelopes a scripted fault is about. Empty fields match all.
 struct EnvelopeMatch {
-  std::optional<core::NodeId> from;
-  std::optional<core::NodeId> to;
-  std::optional<core::EnvelopeKind> kind;
-  std::optional<std::size_t> type;        ///< message_type<core::Handoff>; matches data envelopes only
+  std::optional<core::NodeId> from = {};
+  std::optional<core::NodeId> to = {};
+  std::optional<core::EnvelopeKind> kind = {};
+  std::optional<std::size_t> type = {};        ///< message_type<core::Handoff>; matches data envelopes only
 
   bool operator()(const core::Envelope& envelope) const;
 };
@@ -52,7 +52,8 @@ enum class FaultAction : std::uint8_t {
   duplicate,  ///< a second time, `delay` after the first
 };
 
-/// After `skip` matching envelopes, the next `count` suffer `action`.
+/// After `skip` matching envelopes, the next `count` suffer `action`. Every send counts as a match, resends and those that another
+/// fault drops too.
 struct ScriptedFault {
   EnvelopeMatch match;
   FaultAction action = FaultAction::drop;
