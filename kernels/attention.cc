@@ -25,19 +25,15 @@ Attention::Attention(const PageShape& shape, std::uint32_t heads, std::size_t ro
   tiles_.reserve(rows_max * shape.kv_heads);  // at worst every span has one row
 }
 
-void Attention::write(std::byte* pool_base, std::size_t layer, const AttentionSpan& span, const float* k, const float* v) const {
+void Attention::write(std::byte* pool_base, std::size_t layer, const core::BlockId* blocks, std::uint32_t position, const float* k,
+                      const float* v) const {
   const auto store = vector_ops().store_values;
   const bool half = shape_.format == core::PageFormat::raw16;
-  const std::size_t width = std::size_t{shape_.kv_heads} * shape_.head_dim;
-  for (std::size_t r = 0; r < span.rows; ++r) {
-    const std::size_t position = span.first_position + r;
-    std::byte* page = pool_base + span.blocks[position / 16] * shape_.page_bytes();
-    const std::size_t row_at = position % 16 * shape_.head_row_bytes();
-    for (std::size_t head = 0; head < shape_.kv_heads; ++head) {
-      const std::size_t from = r * width + head * shape_.head_dim;
-      store(k + from, page + shape_.offset(layer, 0, head) + row_at, shape_.head_dim, half);
-      store(v + from, page + shape_.offset(layer, 1, head) + row_at, shape_.head_dim, half);
-    }
+  std::byte* page = pool_base + blocks[position / 16] * shape_.page_bytes() + position % 16 * shape_.head_row_bytes();
+  for (std::size_t head = 0; head < shape_.kv_heads; ++head) {
+    const std::size_t from = head * shape_.head_dim;
+    store(k + from, page + shape_.offset(layer, 0, head), shape_.head_dim, half);
+    store(v + from, page + shape_.offset(layer, 1, head), shape_.head_dim, half);
   }
 }
 

@@ -53,8 +53,10 @@ class Attention {
   /// and rows stay within the bounds given.
   Attention(const PageShape& shape, std::uint32_t heads, std::size_t rows_max, unsigned threads);
 
-  /// Writes K and V of `rows` rows ([rows, kv_heads * head_dim] each) to the pages of `layer`.
-  void write(std::byte* pool_base, std::size_t layer, const AttentionSpan& span, const float* k, const float* v) const;
+  /// Writes K and V of one token ([kv_heads * head_dim] each) to its row of the pages of `layer`: f16 rounds to nearest even.
+  /// `blocks` is the block table of the sequence. Any thread; rows are disjoint.
+  void write(std::byte* pool_base, std::size_t layer, const core::BlockId* blocks, std::uint32_t position, const float* k,
+             const float* v) const;
 
   /// out[rows of all spans, heads * head_dim] from q of the same shape. The rows' own K and V were written before.
   void run(const std::byte* pool_base, std::size_t layer, const std::vector<AttentionSpan>& spans, const float* q, float* out,

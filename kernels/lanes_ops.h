@@ -1,7 +1,7 @@
 #pragma once
 
 // Bodies of the vector ops for one instruction set, and the table that names them. See math.h, rms_norm.h, rope.h, silu_mul.h,
-// log_sum_exp.h, attention.h for what each computes.
+// attention.h for what each computes.
 
 #include "kernels/lanes_attention.h"
 
@@ -61,28 +61,6 @@ inline void silu_mul_body(const float* gate, const float* up, float* y, std::siz
   if (i < n) store_n(y + i, silu(load_n(gate + i, n - i), load_n(up + i, n - i)), n - i);
 }
 
-/// Lanes from `n` on become `fill`.
-inline F16 fill_from(F16 a, std::size_t n, float fill) {
-  float values[lanes];
-  store(values, a);
-  for (std::size_t i = n; i < lanes; ++i) values[i] = fill;
-  return load(values);
-}
-
-inline float log_sum_exp_body(const float* x, std::size_t n) {
-  F16 best = set1(bits_float(0xff800000U));
-  std::size_t i = 0;
-  for (; i + lanes <= n; i += lanes) best = max(load(x + i), best);
-  if (i < n) best = max(fill_from(load_n(x + i, n - i), n - i, bits_float(0xff800000U)), best);
-  const float top = max_lane(best);
-  F16 total = set1(0.0F);
-  for (i = 0; i + lanes <= n; i += lanes) total = add(total, exp16(sub(load(x + i), set1(top))));
-  if (i < n) total = add(total, fill_from(exp16(sub(load_n(x + i, n - i), set1(top))), n - i, 0.0F));
-  float logarithm[lanes];
-  store(logarithm, log16(set1(sum(total))));
-  return top + logarithm[0];
-}
-
 inline void store_values_body(const float* x, std::byte* y, std::size_t n, bool half) {
   if (!half) {
     __builtin_memcpy(y, x, n * sizeof(float));
@@ -100,5 +78,5 @@ inline void store_values_body(const float* x, std::byte* y, std::size_t n, bool 
   {                                                                                                                            \
     SPILLWAY_LANES::exp_body, SPILLWAY_LANES::log_body, SPILLWAY_LANES::sin_body, SPILLWAY_LANES::cos_body,                     \
         SPILLWAY_LANES::rms_norm_body, SPILLWAY_LANES::rope_body, SPILLWAY_LANES::silu_mul_body,                               \
-        SPILLWAY_LANES::log_sum_exp_body, SPILLWAY_LANES::store_values_body, SPILLWAY_LANES::attention_body                    \
+        SPILLWAY_LANES::store_values_body, SPILLWAY_LANES::attention_body                    \
   }

@@ -34,7 +34,6 @@ struct VectorOps {
   void (*rms_norm)(const float* x, const float* weight, float* y, std::size_t n, float epsilon);
   void (*rope)(float* x, const float* cos2, const float* sin2, std::size_t n);
   void (*silu_mul)(const float* gate, const float* up, float* y, std::size_t n);
-  float (*log_sum_exp)(const float* x, std::size_t n);
   void (*store_values)(const float* x, std::byte* y, std::size_t n, bool half);
   void (*attention)(const AttentionTile& tile);
 };

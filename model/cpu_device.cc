@@ -1,0 +1,128 @@
+#include "model/cpu_device.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "core/assert.h"
+
+namespace spillway::model {
+
+using core::Errc;
+using core::fail;
+
+namespace {
+
+core::Result<KvPool> make_pool(const CpuOptions& options, const kernels::PageShape& shape) {
+  std::uint64_t blocks = options.blocks;
+  if (blocks == 0) blocks = std::min<std::uint64_t>(options.kv_bytes / shape.page_bytes(), core::no_block - 1);
+  if (blocks == 0)
+    return fail(Errc::bad_argument, "memory for KV = " + std::to_string(options.kv_bytes) + " bytes: one block of this model takes " +
+                                        std::to_string(shape.page_bytes()));
+  return KvPool::make(std::size_t{shape.layers} * 2 * shape.kv_heads, shape.head_row_bytes(), static_cast<std::uint32_t>(blocks));
+}
+
+core::Result<std::shared_ptr<const Tokenizer>> read_tokenizer(const GgufFile& file, std::uint32_t vocabulary) {
+  if (!file.has("tokenizer.ggml.model")) return nullptr;
+  auto tokenizer = Tokenizer::from_gguf(file);
+  if (tokenizer && (*tokenizer)->size() != vocabulary)
+    return fail(Errc::bad_file, "tensor \"token_embd.weight\" has " + std::to_string(vocabulary) + " rows, the vocabulary " +
+                                    std::to_string((*tokenizer)->size()) + " tokens");
+  return tokenizer;
+}
+
+core::Result<void> check_options(const CpuOptions& options) {
+  if (options.threads == 0 || options.threads > 1024)
+    return fail(Errc::bad_argument, "threads = " + std::to_string(options.threads) + "; want 1 to 1024");
+  if (options.step_rows_max == 0 || options.step_rows_max > 65536)
+    return fail(Errc::bad_argument, "step_rows_max = " + std::to_string(options.step_rows_max) + "; want 1 to 65536");
+  if (options.isa && !kernels::set_isa(*options.isa))
+    return fail(Errc::unsupported, "instruction set \"" + std::string{kernels::to_string(*options.isa)} + "\": not on this machine");
+  return {};
+}
+
+}  // namespace
+
+core::Result<std::unique_ptr<CpuDevice>> CpuDevice::make(const CpuOptions& options) {
+  if (auto checked = check_options(options); !checked) return tl::make_unexpected(checked.error());
+  const auto file = GgufFile::open(options.path);
+  if (!file) return tl::make_unexpected(file.error());
+  auto threads = std::make_unique<kernels::ThreadPool>(options.threads);
+  auto weights = load_llama(*file, *threads);
+  if (!weights) return tl::make_unexpected(core::Error{weights.error().code, options.path + ": " + weights.error().message, {}});
+  const auto& shape = weights->shape;
+  if (options.context_max > shape.context)
+    return fail(Errc::bad_argument, "context = " + std::to_string(options.context_max) + "; the model was made for " +
+                                        std::to_string(shape.context) + " tokens");
+  auto tokenizer = read_tokenizer(*file, shape.vocabulary);
+  if (!tokenizer) return tl::make_unexpected(tokenizer.error());
+  auto pool = make_pool(options, {shape.layers, shape.kv_heads, shape.head_dim, options.page_format});
+  if (!pool) return tl::make_unexpected(pool.error());
+  return std::unique_ptr<CpuDevice>(
+      new CpuDevice(options, std::move(threads), std::move(*weights), std::move(*pool), std::move(*tokenizer)));
+}
+
+CpuDevice::CpuDevice(const CpuOptions& options, std::unique_ptr<kernels::ThreadPool> threads, LlamaWeights weights, KvPool pool,
+                     std::shared_ptr<const Tokenizer> tokenizer)
+    : isa_{options.isa},
+      threads_{std::move(threads)},
+      weights_{std::move(weights)},
+      pool_{std::move(pool)},
+      tokenizer_{std::move(tokenizer)},
+      sequences_{tokenizer_},
+      graph_{std::make_unique<Llama>(weights_, options.page_format, options.step_rows_max, *threads_)},
+      runner_{std::make_unique<Runner>(*graph_, pool_, options.step_rows_max)} {
+  info_.model_name = options.name.empty() ? options.path : options.name;
+  info_.model = core::model_id(info_.model_name);
+  info_.kv_id = kv_id(weights_, options.page_format, info_.numerics_id);
+  info_.weights_digest = weights_.digest;
+  info_.context_max = options.context_max == 0 ? weights_.shape.context : options.context_max;
+  info_.vocabulary = weights_.shape.vocabulary;
+  info_.page_bytes = pool_.page_bytes();
+  info_.row_bytes = pool_.row_bytes();
+  info_.page_format = static_cast<std::uint32_t>(options.page_format);
+  info_.blocks = pool_.blocks();
+  info_.isa = kernels::to_string(kernels::current_isa());
+  wanted_.reserve(options.step_rows_max);
+}
+
+core::Result<core::StepResult> CpuDevice::execute(const core::StepPlan& plan) {
+  const auto begin = std::chrono::steady_clock::now();
+  if (auto checked = sequences_.check(plan, info_, runner_->rows_max()); !checked) return tl::make_unexpected(checked.error());
+  if (isa_) kernels::set_isa(*isa_);
+  for (const auto& open : plan.opens) sequences_.open(open);
+  for (const auto& copy : plan.copies) pool_.copy_rows(copy.from, copy.to, copy.rows);
+
+  core::StepResult result;
+  result.step = plan.step;
+  wanted_.clear();
+  for (std::uint32_t i = 0; i < plan.items.size(); ++i) {
+    const auto& item = plan.items[i];
+    if (!item.samples.empty()) wanted_.push_back({i, static_cast<std::uint32_t>(item.tokens.size() - 1)});
+    result.rows += static_cast<std::uint32_t>(item.tokens.size());
+  }
+  runner_->run(plan.items, wanted_, [&](std::size_t index, const float* logits) {
+    for (const auto& target : plan.items[wanted_[index].item].samples) {
+      Sequence* sequence = sequences_.find(target.sequence);
+      SPILLWAY_ASSERT(sequence != nullptr);  // checked above
+      const auto& request = *sequence->request;
+      core::TokenOut out;
+      sampler_.sample({logits, info_.vocabulary}, request.sampling, sequence->choice, target.index, request.logprobs, out);
+      sequences_.accept(*sequence, target.index, out);
+      result.sampled.push_back({target.sequence, target.index, std::move(out)});
+    }
+  });
+  for (const auto closed : plan.closes) sequences_.close(closed);
+  result.elapsed = std::chrono::steady_clock::now() - begin;
+  return result;
+}
+
+void CpuDevice::read_rows(core::BlockId block, std::uint32_t first_row, std::uint32_t rows, core::MutableBytes out) {
+  pool_.read_rows(block, first_row, rows, out);
+}
+
+void CpuDevice::write_rows(core::BlockId block, std::uint32_t first_row, std::uint32_t rows, core::Bytes in) {
+  pool_.write_rows(block, first_row, rows, in);
+}
+
+}  // namespace spillway::model
