@@ -1,0 +1,78 @@
+#include "app/client_options.h"
+
+#include <algorithm>
+#include <iostream>
+
+#include "cluster-config/load.h"
+#include "cluster-config/secrets.h"
+
+namespace spillway::app {
+
+void ClientFlags::add(CLI::App& app, bool with_tenant) {
+  app.add_option("--config", config, "Cluster file; else $SPILLWAY_CONFIG, else ./spillway.toml")->type_name("FILE");
+  app.add_option("--key", key, "Key file of this client (spillway keys new), needed off loopback")->type_name("FILE");
+  app.add_option("--token", token, "Bearer token of this client, where the cluster file lists tokens");
+  app.add_option("--router", router, "Node to ask first; the others follow when it is gone")->type_name("NODE");
+  if (with_tenant) app.add_option("--tenant", tenant, "Tenant to act for; default: the first this client may use");
+}
+
+core::Result<sdk::ClientOptions> client_options(const ClientFlags& flags) {
+  auto file = config::find_config(flags.config.empty() ? std::nullopt : std::optional<std::filesystem::path>(flags.config));
+  if (!file) return tl::make_unexpected(file.error());
+  const auto cluster = config::load_cluster(*file);
+  if (!cluster) return core::fail(core::Errc::bad_config, config::to_text(cluster.error()));
+  sdk::ClientOptions options;
+  std::vector<const config::Node*> routers;
+  for (const auto& node : cluster->nodes) {
+    if (node.has(config::Role::router)) routers.push_back(&node);
+  }
+  if (!flags.router.empty()) {
+    const auto wanted = [&](const config::Node* node) { return node->name == flags.router; };
+    if (std::none_of(routers.begin(), routers.end(), wanted)) {
+      return core::fail(core::Errc::unknown_node, "--router " + flags.router + ": no node of that name has the role router in " + file->string());
+    }
+    std::stable_partition(routers.begin(), routers.end(), wanted);
+  }
+  for (const auto* node : routers) {
+    options.endpoints.push_back({"tcp://" + node->address + ":" + std::to_string(node->ports.client), node->public_key});
+  }
+  options.tenant = flags.tenant;
+  options.token = flags.token;
+  if (!flags.key.empty()) {
+    auto keys = config::read_key_file(flags.key);
+    if (!keys) return tl::make_unexpected(keys.error());
+    options.public_key = keys->public_key;
+    options.secret_key = keys->secret_key;
+  } else if (cluster->security.curve && flags.token.empty()) {
+    return core::fail(core::Errc::unauthorized, "this cluster needs a key: give --key FILE (spillway keys new makes one; its public half "
+                                                "goes under security.clients in the cluster file)");
+  }
+  return options;
+}
+
+int complain(const std::string& message, int code) {
+  std::cerr << "spillway: " << message << "\n";
+  return code;
+}
+
+int complain(const sdk::Error& error) {
+  std::string text = error.message;
+  if (error.retry_after.count() > 0) text += " (retry after " + std::to_string(error.retry_after.count()) + " ms)";
+  return complain(text, error.code == sdk::Code::bad_argument ? 2 : 1);
+}
+
+std::optional<sdk::Client> connect(const ClientFlags& flags) {
+  auto options = client_options(flags);
+  if (!options) {
+    complain(options.error().message);
+    return std::nullopt;
+  }
+  auto client = sdk::Client::connect(std::move(*options));
+  if (!client) {
+    complain(client.error());
+    return std::nullopt;
+  }
+  return std::move(*client);
+}
+
+}  // namespace spillway::app

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/client_options.h"
+#include "core/result.h"
+#include "sdk/include/spillway/client.h"
+
+namespace spillway::app {
+
+/// Flags that `complete` and `chat` share.
+struct GenerateFlags {
+  ClientFlags client;
+  std::string model;
+  std::string kv = "raw16";
+  std::uint32_t threads = 0;
+  std::string isa = "auto";
+  std::uint32_t context = 0;
+  std::uint32_t max_tokens = 128;
+  float temperature = 0.0F;
+  std::uint32_t top_k = 0;
+  float top_p = 1.0F;
+  float min_p = 0.0F;
+  std::string seed;
+  std::uint32_t choices = 1;
+  std::vector<std::string> stop;
+  bool ignore_eos = false;
+  std::uint32_t logprobs = 0;
+  std::string service_class = "interactive";
+  std::uint32_t deadline_ms = 0;
+  std::string request_id;
+  bool json = false;
+  CLI::App* app = nullptr;
+
+  void add(CLI::App& command);
+  bool embedded() const;
+  /// What the flags ask for, without the prompt. Error: bad_argument naming the flag.
+  core::Result<sdk::Request> request() const;
+};
+
+/// A cluster to ask: the running one of --config, or one in this process for --model.
+class Target {
+ public:
+  /// Prints errors and returns null. Shows progress of loading on a terminal.
+  static std::unique_ptr<Target> open(const GenerateFlags& flags);
+  virtual ~Target() = default;
+  virtual sdk::Client& client() = 0;
+  double load_ms() const { return load_ms_; }
+
+ protected:
+  double load_ms_ = 0.0;
+};
+
+}  // namespace spillway::app

@@ -1,0 +1,72 @@
+// spillway node: one node of a cluster in this process
+
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <iostream>
+
+#include "actors/node_host.h"
+#include "app/client_options.h"
+#include "app/commands.h"
+#include "app/signals.h"
+#include "cluster-config/load.h"
+#include "core/log.h"
+
+namespace spillway::app {
+
+namespace {
+
+struct NodeFlags {
+  std::string file;
+  std::string name;
+  std::string log_level = "info";
+  int ready_fd = -1;
+};
+
+int node(const NodeFlags& flags) {
+  core::LogLevel level = core::LogLevel::info;
+  if (!core::parse_log_level(flags.log_level, level)) {
+    return complain("--log-level " + flags.log_level + ": want trace, debug, info, warn, error or off", 2);
+  }
+  core::log_init(flags.name, level);
+  const auto cluster = config::load_cluster(flags.file);
+  if (!cluster) return complain(config::to_text(cluster.error()), 2);
+  // Before the first thread starts, so that every thread leaves the signals to `wait`.
+  Signals signals;
+  actors::HostOptions options;
+  options.cluster = *cluster;
+  options.node = flags.name;
+  options.on_drained = [] { ::kill(::getpid(), SIGTERM); };
+  auto host = actors::NodeHost::start(std::move(options));
+  if (!host) return complain(flags.name + ": " + host.error().message, host.error().code == core::Errc::unknown_node ? 2 : 1);
+  bool told = false;
+  for (;;) {
+    if (!told && (*host)->wait_ready(core::Duration{0})) {
+      told = true;
+      core::log_info("ready");
+      if (flags.ready_fd >= 0) {
+        const char byte = '1';
+        if (::write(flags.ready_fd, &byte, 1) != 1) core::log_debug("nobody waits for this node to be ready");
+      }
+    }
+    if (signals.wait(told ? std::chrono::milliseconds(60000) : std::chrono::milliseconds(20))) break;
+  }
+  core::log_info("stopping");
+  (*host)->stop();
+  return 0;
+}
+
+}  // namespace
+
+void add_node_command(CLI::App& app, Run& run) {
+  auto* command = app.add_subcommand("node", "Run one node of a cluster in this process, until SIGINT or SIGTERM");
+  const auto flags = std::make_shared<NodeFlags>();
+  command->add_option("file", flags->file, "Cluster file")->required()->type_name("FILE");
+  command->add_option("--name", flags->name, "Which of its nodes this is")->required();
+  command->add_option("--log-level", flags->log_level, "trace, debug, info (default), warn, error or off");
+  command->add_option("--ready-fd", flags->ready_fd, "Write one byte to this file descriptor when all models are loaded")->group("");
+  command->callback([&run, flags] { run = [flags] { return node(*flags); }; });
+}
+
+}  // namespace spillway::app

@@ -1,0 +1,55 @@
+#include "core/digest.h"
+#include "sdk/session.h"
+
+namespace spillway::sdk {
+
+static_assert(static_cast<int>(Code::draining) == static_cast<int>(core::Errc::draining), "the two lists of codes are one");
+
+std::string_view to_string(Code code) { return core::to_string(static_cast<core::Errc>(code)); }
+
+Error to_error(core::Errc code, const std::string& message, core::Duration retry_after) {
+  return {static_cast<Code>(code), message, std::chrono::duration_cast<std::chrono::milliseconds>(retry_after)};
+}
+
+Error to_error(const core::Error& error) { return to_error(error.code, error.message, error.retry_after); }
+
+Result<core::Submit> to_submit(const Request& request) {
+  core::Submit submit;
+  if (request.request_id.empty()) {
+    submit.request = {{core::random_u64(), core::random_u64()}};
+  } else if (!core::from_hex(request.request_id, submit.request)) {
+    return Error{Code::bad_argument, "request_id '" + request.request_id + "': want 32 hex digits, for example a UUID", {}};
+  }
+  submit.model = request.model;
+  if (!request.messages.empty()) {
+    submit.kind = core::PromptKind::chat;
+    for (const auto& message : request.messages) submit.messages.push_back({message.role, message.content});
+  } else if (!request.prompt_tokens.empty()) {
+    submit.kind = core::PromptKind::tokens;
+    submit.tokens = request.prompt_tokens;
+  } else {
+    submit.text = request.prompt;
+  }
+  submit.choices = request.n;
+  submit.tokens_max = request.max_tokens;
+  submit.sampling = {request.temperature, request.top_k, request.top_p, request.min_p, request.seed.value_or(0)};
+  submit.seed_set = request.seed.has_value();
+  submit.stop = request.stop;
+  submit.ignore_eos = request.ignore_eos;
+  submit.logprobs = request.logprobs;
+  submit.service_class = static_cast<core::ServiceClass>(request.service_class);
+  submit.deadline = request.deadline;
+  submit.traceparent = request.traceparent;
+  if (request.n == 0) return Error{Code::bad_argument, "n = 0: ask for at least one choice", {}};
+  if (request.n > 4096) return Error{Code::bad_argument, "n = " + std::to_string(request.n) + ": want at most 4096", {}};
+  return submit;
+}
+
+Token to_token(const core::TokenOut& token) {
+  Token made{token.token, token.logprob, {}};
+  made.top.reserve(token.top.size());
+  for (const auto& [id, logprob] : token.top) made.top.push_back({id, logprob});
+  return made;
+}
+
+}  // namespace spillway::sdk
