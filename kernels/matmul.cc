@@ -19,7 +19,7 @@ constexpr std::size_t column_unit = 24;
 const MatmulKernels& kernels_of(Isa isa) {
   switch (isa) {
     case Isa::scalar: return matmul_kernels_scalar;
-#if defined(__x86_64__) && defined(SPILLWAY_VECTOR_MATMUL)
+#if defined(__x86_64__)
     case Isa::avx2: return matmul_kernels_avx2;
     case Isa::avx512: return matmul_kernels_avx512;
 #else

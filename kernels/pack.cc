@@ -123,8 +123,9 @@ core::Result<PackedMatrix> PackedMatrix::pack(WeightType type, core::Bytes raw, 
     return std::string{to_string(type)} + " matrix of " + std::to_string(rows) + " rows of " + std::to_string(k);
   };
   const auto file_row_bytes = row_bytes(type, k);
-  if (!file_row_bytes) return core::fail(core::Errc::bad_file, describe() + ": a row must be whole blocks of 32 elements");
-  if (rows == 0 || k == 0 || *file_row_bytes > std::numeric_limits<std::size_t>::max() / rows ||
+  if (takes_quantized(type) && k % group_elements != 0)
+    return core::fail(core::Errc::bad_file, describe() + ": a row must be whole blocks of 32 elements");
+  if (!file_row_bytes || rows == 0 || k == 0 || *file_row_bytes > std::numeric_limits<std::size_t>::max() / rows ||
       *file_row_bytes * rows != raw.size())
     return core::fail(core::Errc::bad_file, describe() + " does not fit its " + std::to_string(raw.size()) + " bytes");
   // raw.size() is real memory, so the packed sizes below, at most 17 times as large (one row), cannot overflow.

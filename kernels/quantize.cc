@@ -33,7 +33,7 @@ T* allocate(std::size_t count) {
 QuantizeRow kernel(Isa isa) {
   switch (isa) {
     case Isa::scalar: return quantize_row_scalar;
-#if defined(__x86_64__) && defined(SPILLWAY_VECTOR_MATMUL)
+#if defined(__x86_64__)
     case Isa::avx2: return quantize_row_avx2;
     case Isa::avx512: return quantize_row_avx512;
 #else
