@@ -1,38 +1,85 @@
 #include "sched/batcher_core.h"
 
+#include "sched/batcher_state.h"
+
 namespace spillway::sched {
 
-struct BatcherCore::State {};
+struct BatcherCore::State : BatcherState {
+  using BatcherState::BatcherState;
+};
 
-BatcherCore::BatcherCore(core::ReplicaRef, core::Incarnation, const core::ReplicaInfo&, const BatcherLimits&) : state_(std::make_unique<State>()) {}
+BatcherCore::BatcherCore(core::ReplicaRef self, core::Incarnation, const core::ReplicaInfo& info, const BatcherLimits& limits)
+    : state_(std::make_unique<State>(self, info, limits)) {}
 BatcherCore::~BatcherCore() = default;
 BatcherCore::BatcherCore(BatcherCore&&) noexcept = default;
-void BatcherCore::on(const core::Run&, Instant, Actions&) {}
-void BatcherCore::on(const core::CancelRun&, Instant, Actions&) {}
-void BatcherCore::on(const core::BlockNames&, Instant, Actions&) {}
-void BatcherCore::on(const ExportBegin&, Instant, Actions&) {}
-void BatcherCore::on(const ExportFreeze&, Instant, Actions&) {}
-void BatcherCore::on(const ExportThaw&, Instant, Actions&) {}
-void BatcherCore::on(const ExportRelease&, Instant, Actions&) {}
-void BatcherCore::on(const ImportReserve&, Instant, Actions&) {}
-void BatcherCore::on(const ImportCommit&, Instant, Actions&) {}
-void BatcherCore::on(const ImportCancel&, Instant, Actions&) {}
-void BatcherCore::on(const core::StepResult&, Instant, Actions&) {}
-void BatcherCore::on_worker_failed(std::string_view, Instant, Actions&) {}
-void BatcherCore::on_worker_ready(Instant, Actions&) {}
-void BatcherCore::on_owner_gone(core::NodeId, core::Incarnation, Instant, Actions&) {}
-void BatcherCore::on_tick(Instant, Actions&) {}
-void BatcherCore::set_draining(bool) {}
-void BatcherCore::set_report_number(std::uint64_t) {}
-std::optional<core::StepPlan> BatcherCore::plan_step(Instant, Actions&) { return std::nullopt; }
-core::ReplicaReport BatcherCore::report(Instant) const { return {}; }
-std::vector<core::BlockName> BatcherCore::cached_names() const { return {}; }
-const core::NodeCounters& BatcherCore::counters() const {
-  static const core::NodeCounters none;
-  return none;
+
+void BatcherCore::on(const core::Run& run, Instant now, Actions& out) {
+  state_->on_run(run, now, out);
+  state_->flush_names(out);
 }
-Instant BatcherCore::next_tick() const { return core::never; }
-bool BatcherCore::idle() const { return true; }
-void BatcherCore::check() const {}
+void BatcherCore::on(const core::CancelRun& cancel, Instant now, Actions& out) {
+  state_->on_cancel(cancel, now, out);
+  state_->flush_names(out);
+}
+void BatcherCore::on(const core::BlockNames& names, Instant, Actions& out) {
+  state_->on_names(names, out);
+  state_->flush_names(out);
+}
+void BatcherCore::on(const ExportBegin& event, Instant, Actions& out) { state_->on_export_begin(event, out); }
+void BatcherCore::on(const ExportFreeze& event, Instant now, Actions& out) { state_->on_export_freeze(event, now, out); }
+void BatcherCore::on(const ExportThaw& event, Instant, Actions& out) {
+  state_->on_export_thaw(event, out);
+  state_->flush_names(out);
+}
+void BatcherCore::on(const ExportRelease& event, Instant now, Actions& out) {
+  state_->on_export_release(event, now, out);
+  state_->flush_names(out);
+}
+void BatcherCore::on(const ImportReserve& event, Instant, Actions& out) {
+  state_->on_import_reserve(event, out);
+  state_->flush_names(out);
+}
+void BatcherCore::on(const ImportCommit& event, Instant now, Actions& out) {
+  state_->on_import_commit(event, now, out);
+  state_->flush_names(out);
+}
+void BatcherCore::on(const ImportCancel& event, Instant, Actions& out) {
+  state_->on_import_cancel(event);
+  state_->flush_names(out);
+}
+void BatcherCore::on(const core::StepResult& result, Instant now, Actions& out) {
+  state_->on_result(result, now, out);
+  state_->flush_names(out);
+}
+void BatcherCore::on_worker_failed(std::string_view reason, Instant now, Actions& out) {
+  state_->on_worker_failed(reason, now, out);
+  state_->flush_names(out);
+}
+void BatcherCore::on_worker_ready(Instant, Actions&) {
+  if (state_->ready) return;
+  state_->ready = true;
+  ++state_->generation;
+}
+void BatcherCore::on_owner_gone(core::NodeId owner, core::Incarnation alive, Instant now, Actions& out) {
+  state_->on_owner_gone(owner, alive, now, out);
+  state_->flush_names(out);
+}
+void BatcherCore::on_tick(Instant now, Actions& out) {
+  state_->on_tick(now, out);
+  state_->flush_names(out);
+}
+void BatcherCore::set_draining(bool draining) { state_->draining = draining; }
+void BatcherCore::set_report_number(std::uint64_t number) { state_->report_number = number; }
+std::optional<core::StepPlan> BatcherCore::plan_step(Instant now, Actions& out) {
+  auto plan = state_->plan_step(now, out);
+  state_->flush_names(out);
+  return plan;
+}
+core::ReplicaReport BatcherCore::report(Instant now) const { return state_->report(now); }
+std::vector<core::BlockName> BatcherCore::cached_names() const { return state_->ledger.names(); }
+const core::NodeCounters& BatcherCore::counters() const { return state_->counters; }
+Instant BatcherCore::next_tick() const { return state_->next_tick(); }
+bool BatcherCore::idle() const { return state_->idle(); }
+void BatcherCore::check() const { state_->check(); }
 
 }  // namespace spillway::sched

@@ -1,0 +1,315 @@
+#include <algorithm>
+
+#include "core/assert.h"
+#include "sched/batcher_state.h"
+
+/// Planning of a step, in two passes: first rows are assigned to choices (blocks are taken, streams admitted or preempted), then
+/// the items are written. So a victim of preemption never has an item in the plan.
+namespace spillway::sched {
+
+using core::block_tokens;
+
+std::optional<core::StepPlan> BatcherState::plan_step(Instant now, Actions& out) {
+  if (!ready || in_flight_) return std::nullopt;
+  expire(now, out);
+  climb(now);
+  scheduled_.clear();
+  targets_.clear();
+  budget_ = limits.step_tokens_max;
+  preempted_ = false;
+  assign_decodes(now, out);
+  assign_prefills(now, out);
+
+  core::StepPlan plan;
+  plan.items.reserve(scheduled_.size());
+  std::size_t kept = 0;
+  for (const auto& e : scheduled_) {
+    auto& s = streams_[e.slot];
+    if (s.state != StreamState::running || s.choices[e.choice].chunk == 0) continue;  // preempted since
+    scheduled_[kept++] = e;
+    emit_item(s, e.choice, e.slot, plan);
+  }
+  scheduled_.resize(kept);
+  plan.closes.swap(closes_);
+  if (plan.empty()) return std::nullopt;
+  plan.step = ++step_;
+  in_flight_ = true;
+  return plan;
+}
+
+void BatcherState::climb(Instant now) {
+  while (!climbs_.empty() && climbs_.begin()->first <= now) {
+    const auto slot = climbs_.begin()->second;
+    auto& s = streams_[slot];
+    dequeue(slot);
+    --s.queue_class;
+    s.climb_at += limits.ageing;
+    enqueue(slot);
+  }
+}
+
+void BatcherState::assign_decodes(Instant now, Actions& out) {
+  order_ = running_;
+  const std::size_t count = order_.size();
+  if (decode_start_ >= count) decode_start_ = 0;
+  const std::size_t start = decode_start_;
+  decode_start_ = 0;
+  for (std::size_t k = 0; k < count; ++k) {
+    const std::size_t at = start + k < count ? start + k : start + k - count;
+    const auto slot = order_[at];
+    auto& s = streams_[slot];
+    for (std::uint32_t c = 0; c < s.choices.size(); ++c) {
+      if (s.state != StreamState::running) break;  // preempted
+      const auto& choice = s.choices[c];
+      if (choice.over() || choice.waits || choice.chunk > 0 || s.limit(c) - choice.computed != 1) continue;
+      if (budget_ == 0) {
+        decode_start_ = at;  // the next step begins with those left out now
+        return;
+      }
+      if (!assign(slot, c, 1, now, out)) break;
+    }
+  }
+}
+
+bool BatcherState::assign(std::uint32_t slot, std::uint32_t choice, std::uint32_t rows, Instant now, Actions& out) {
+  auto& s = streams_[slot];
+  auto& c = s.choices[choice];
+  const std::uint32_t end = c.computed + rows;
+  while (c.table.size() * block_tokens < end) {
+    const auto block = allocate_or_preempt(slot, now, out);
+    if (block == core::no_block) return false;
+    c.table.push_back(block);
+  }
+  if (c.computed % block_tokens != 0) {
+    auto& growing = c.table[c.computed / block_tokens];
+    if (ledger.tables(growing) > 1) {  // the last sharer finds itself alone and keeps the original
+      const auto block = allocate_or_preempt(slot, now, out);
+      if (block == core::no_block) return false;
+      c.copy_from = growing;
+      ledger.drop_table(growing);
+      growing = block;
+    }
+  }
+  c.chunk = rows;
+  budget_ -= rows;
+  scheduled_.push_back({slot, choice});
+  return true;
+}
+
+BlockId BatcherState::allocate_or_preempt(std::uint32_t slot, Instant now, Actions& out) {
+  for (;;) {
+    const auto block = ledger.allocate();
+    if (block != core::no_block) return block;
+    const auto victim = running_.back();  // lowest class, then admitted last
+    for (const auto& c : streams_[victim].choices) budget_ += c.chunk;
+    preempted_ = true;
+    ++counters.preemptions;
+    give_back(victim, core::Errc::no_capacity, "preempted: all " + std::to_string(ledger.total()) + " blocks are in use", now, out);
+    if (victim == slot) return core::no_block;
+  }
+}
+
+bool BatcherState::lacks_rows(const BatchStream& s) const {
+  for (std::uint32_t c = 0; c < s.choices.size(); ++c) {
+    const auto& choice = s.choices[c];
+    if (!choice.over() && !choice.waits && choice.chunk == 0 && s.limit(c) - choice.computed > 1) return true;
+  }
+  return false;
+}
+
+void BatcherState::assign_prefills(Instant now, Actions& out) {
+  order_.clear();
+  for (const auto slot : running_) {
+    if (lacks_rows(streams_[slot])) order_.push_back(slot);
+  }
+  bool blocked = false;  // the head of the queue does not fit: nobody overtakes it
+  for (const auto slot : order_) {
+    // A queued Run of a higher class goes before the unfinished prompt of a lower one.
+    while (!blocked && !preempted_ && budget_ > 0 && queued_ > 0) {
+      const auto head = queue_head();
+      if (streams_[slot].state != StreamState::running || streams_[head].queue_class >= streams_[slot].service_class()) break;
+      blocked = !admit(head);
+      if (!blocked) assign_chunks(head, now, out);
+    }
+    if (budget_ == 0) return;
+    if (streams_[slot].state == StreamState::running) assign_chunks(slot, now, out);
+  }
+  while (!blocked && !preempted_ && budget_ > 0 && queued_ > 0) {
+    const auto head = queue_head();
+    blocked = !admit(head);
+    if (!blocked) assign_chunks(head, now, out);
+  }
+}
+
+void BatcherState::assign_chunks(std::uint32_t slot, Instant now, Actions& out) {
+  auto& s = streams_[slot];
+  for (std::uint32_t i = 0; i < s.choices.size() && budget_ > 0; ++i) {
+    const auto& c = s.choices[i];
+    if (c.over() || c.waits || c.chunk > 0) continue;
+    adopt(s, i);
+    if (!assign(slot, i, std::min(s.limit(i) - c.computed, budget_), now, out)) return;
+  }
+}
+
+void BatcherState::adopt(BatchStream& s, std::uint32_t choice) {
+  // Somebody else may have computed the next blocks since this stream was admitted. The last known row is always computed here:
+  // its logits are needed.
+  auto& c = s.choices[choice];
+  while (c.computed % block_tokens == 0 && c.computed + block_tokens < s.limit(choice)) {
+    const std::uint32_t index = c.computed / block_tokens;
+    const auto name = s.name_at(c, index);
+    const auto block = name ? ledger.find(name) : core::no_block;
+    if (block == core::no_block) return;
+    ledger.add_table(block);
+    if (index < c.table.size()) {
+      ledger.drop_table(c.table[index]);
+      c.table[index] = block;
+    } else {
+      c.table.push_back(block);
+    }
+    c.computed += block_tokens;
+    counters.prefix_hit_tokens += block_tokens;
+  }
+}
+
+std::uint32_t BatcherState::queue_head() const {
+  for (const auto& queue : queue_) {
+    if (!queue.empty()) return queue.begin()->slot;
+  }
+  SPILLWAY_ASSERT(queued_ > 0);
+  return no_slot;
+}
+
+bool BatcherState::admit(std::uint32_t slot) {
+  auto& s = streams_[slot];
+  if (admitted_choices_ + reserved_choices_ + s.unfinished > limits.sequences_max) return false;
+  const bool alone = running_.empty();
+  // A head that did not fit is looked at again when there are more blocks than then (or nobody else to wait for).
+  if (!alone && blocked_arrival_ == s.arrival && ledger.available() <= blocked_available_) return false;
+  const auto m = match(s);
+  // Room to grow is kept for it and for those that run; with nobody running there is nothing to wait for.
+  const std::uint32_t margin = alone ? 0 : s.unfinished + limits.reserve_blocks;
+  if (ledger.available() - m.cached < m.need + margin) {
+    blocked_arrival_ = s.arrival;
+    blocked_available_ = ledger.available();
+    return false;
+  }
+  dequeue(slot);
+  s.admitted = next_admission_++;
+  ++admitted_streams_;
+  admitted_choices_ += s.unfinished;
+  insert_running(slot);
+  start(s, m);
+  return true;
+}
+
+BatcherState::Match BatcherState::match(const BatchStream& s) const {
+  Match m;
+  const std::uint32_t in_prompt = s.prompt() / block_tokens;
+  const auto held = [&](const core::BlockName& name) { return name && ledger.find(name) != core::no_block; };
+  std::uint32_t prompt_hits = 0;
+  while (prompt_hits < s.prompt_names.size() && held(s.prompt_names[prompt_hits])) ++prompt_hits;
+  m.hits.resize(s.choices.size(), 0);
+  for (std::uint32_t i = 0; i < s.choices.size(); ++i) {
+    const auto& c = s.choices[i];
+    if (c.over()) continue;
+    // The last known row is always computed here: its logits are needed.
+    const std::uint32_t hits_max = (s.known(c) - 1) / block_tokens;
+    auto& hits = m.hits[i];
+    hits = std::min(prompt_hits, hits_max);
+    if (prompt_hits == in_prompt) {
+      while (hits < hits_max && held(s.name_at(c, hits))) ++hits;
+    }
+    const std::uint32_t blocks = blocks_for(s.known(c));
+    if (hits * block_tokens >= s.prompt()) {
+      m.need += blocks - hits;
+      continue;
+    }
+    if (m.dependents == 0 || hits > m.hits[m.leader]) m.leader = i;
+    ++m.dependents;
+    m.need += blocks - in_prompt;
+  }
+  if (m.dependents > 0) m.need += in_prompt - m.hits[m.leader];
+  count_cached(s, m);
+  return m;
+}
+
+void BatcherState::count_cached(const BatchStream& s, Match& m) const {
+  const std::uint32_t in_prompt = s.prompt() / block_tokens;
+  std::uint32_t prompt_used = 0;
+  std::vector<BlockId> beyond;  // blocks of generated tokens; choices that say the same share them
+  for (std::uint32_t i = 0; i < s.choices.size(); ++i) {
+    const auto& c = s.choices[i];
+    const bool waits = m.hits[i] * block_tokens < s.prompt() && i != m.leader;
+    if (c.over() || waits) continue;
+    prompt_used = std::max(prompt_used, std::min(m.hits[i], in_prompt));
+    for (std::uint32_t b = in_prompt; b < m.hits[i]; ++b) beyond.push_back(ledger.find(s.name_at(c, b)));
+  }
+  for (std::uint32_t b = 0; b < prompt_used; ++b) m.cached += ledger.cached(ledger.find(s.prompt_names[b])) ? 1 : 0;
+  std::sort(beyond.begin(), beyond.end());
+  beyond.erase(std::unique(beyond.begin(), beyond.end()), beyond.end());
+  for (const auto block : beyond) m.cached += ledger.cached(block) ? 1 : 0;
+}
+
+void BatcherState::start(BatchStream& s, const Match& m) {
+  s.leader = m.leader;
+  s.waiting = m.dependents > 1 ? m.dependents - 1 : 0;
+  // All hits first: what is allocated next must not evict them.
+  for (std::uint32_t i = 0; i < s.choices.size(); ++i) {
+    auto& c = s.choices[i];
+    if (c.over()) continue;
+    const bool dependent = m.hits[i] * block_tokens < s.prompt();
+    c.waits = dependent && i != m.leader;
+    if (c.waits) continue;
+    for (std::uint32_t b = 0; b < m.hits[i]; ++b) {
+      c.table.push_back(ledger.find(s.name_at(c, b)));
+      ledger.add_table(c.table.back());
+    }
+    c.computed = m.hits[i] * block_tokens;
+    counters.prefix_hit_tokens += c.computed;
+  }
+  for (std::uint32_t i = 0; i < s.choices.size(); ++i) {
+    auto& c = s.choices[i];
+    if (c.over() || c.waits) continue;
+    while (c.table.size() < blocks_for(s.limit(i))) {
+      c.table.push_back(ledger.allocate());
+      SPILLWAY_ASSERT(c.table.back() != core::no_block);
+    }
+  }
+}
+
+void BatcherState::emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t slot, core::StepPlan& plan) {
+  auto& c = s.choices[choice];
+  if (!s.opened) {
+    for (std::uint32_t i = 0; i < s.choices.size(); ++i) {
+      const auto& other = s.choices[i];
+      if (!other.over()) plan.opens.push_back({other.sequence, s.request, i, other.tokens});
+    }
+    s.opened = true;
+  }
+  if (c.copy_from != core::no_block) {
+    plan.copies.push_back({c.copy_from, c.table[c.computed / block_tokens], c.computed % block_tokens});
+  }
+  const std::uint32_t end = c.computed + c.chunk;
+  auto& item = plan.items.emplace_back();
+  item.sequence = c.sequence;
+  item.first_position = c.computed;
+  item.tokens.reserve(c.chunk);
+  const auto& prompt = s.request->prompt;
+  for (std::uint32_t p = c.computed; p < end; ++p) item.tokens.push_back(p < prompt.size() ? prompt[p] : c.tokens[p - prompt.size()]);
+  item.blocks.assign(c.table.begin(), c.table.begin() + blocks_for(end));
+  const auto sample = [&](std::uint32_t i) {
+    const auto& target = s.choices[i];
+    item.samples.push_back({target.sequence, static_cast<std::uint32_t>(target.tokens.size())});
+    targets_.push_back({slot, i});
+  };
+  if (end == s.known(c)) sample(choice);
+  if (s.waiting > 0 && choice == s.leader && end == s.prompt()) {
+    for (std::uint32_t i = 0; i < s.choices.size(); ++i) {
+      if (s.choices[i].waits && s.choices[i].tokens.empty()) sample(i);
+    }
+  }
+  s.in_flight = true;
+}
+
+}  // namespace spillway::sched

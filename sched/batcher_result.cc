@@ -1,0 +1,85 @@
+#include <algorithm>
+
+#include "core/assert.h"
+#include "sched/batcher_state.h"
+
+namespace spillway::sched {
+
+void BatcherState::on_result(const core::StepResult& result, Instant now, Actions& out) {
+  if (!in_flight_ || result.step != step_) return;  // of a worker that failed since
+  in_flight_ = false;
+  if (result.rows > 0 && result.elapsed.count() > 0) step_time_.learn(result.rows, result.elapsed);
+  SPILLWAY_ASSERT(result.sampled.size() == targets_.size());
+  take_rows(out);
+  for (std::size_t i = 0; i < targets_.size(); ++i) {
+    const auto& [slot, choice] = targets_[i];
+    const auto& s = streams_[slot];
+    if (s.state == StreamState::ending) continue;  // cancelled meanwhile
+    const auto& sampled = result.sampled[i];
+    SPILLWAY_ASSERT(sampled.sequence == s.choices[choice].sequence && sampled.index == s.choices[choice].tokens.size());
+    take_token(slot, choice, sampled.out);
+  }
+  // Tokens leave before anything that says the stream stopped.
+  flush_tokens(now, out);
+  for (const auto& e : scheduled_) {
+    const auto& s = streams_[e.slot];
+    if (s.state == StreamState::running && s.unfinished == 0) end_stream(e.slot, core::Errc::unknown_request, "the stream has finished", now, out);
+  }
+  for (const auto slot : ending_) {
+    streams_[slot].in_flight = false;
+    release_stream(slot);
+  }
+  ending_.clear();
+  exports_after_step(now, out);
+}
+
+void BatcherState::take_rows(Actions&) {
+  for (const auto& [slot, choice] : scheduled_) {
+    auto& s = streams_[slot];
+    if (s.state == StreamState::ending) continue;
+    auto& c = s.choices[choice];
+    s.in_flight = false;
+    const auto from = c.computed;
+    c.computed += c.chunk;
+    c.chunk = 0;
+    c.copy_from = core::no_block;
+    name_filled(s, c, from, c.computed);
+    if (s.waiting > 0 && choice == s.leader && c.computed == s.prompt()) fork(s);
+    if (s.exporting) exports_.at(s.exporting).touched = true;
+  }
+}
+
+void BatcherState::take_token(std::uint32_t slot, std::uint32_t choice, const core::TokenOut& token) {
+  auto& s = streams_[slot];
+  auto& c = s.choices[choice];
+  const auto index = static_cast<std::uint32_t>(c.tokens.size());
+  if (s.exporting) exports_.at(s.exporting).sampled = true;
+  auto& box = boxes_[s.owner_box];
+  if (box.tokens.runs.empty()) boxes_used_.push_back(s.owner_box);
+  auto& run = box.tokens.runs.emplace_back(core::TokenRun{s.key, s.epoch, choice, index, {token}});
+  auto& told = run.tokens.back();
+  if (told.finish == core::FinishReason::none && index + 1 >= s.request->tokens_max) told.finish = core::FinishReason::length;
+  if (!told.is_end) c.tokens.push_back(told.token);
+  ++counters.tokens_generated;
+  if (told.finish == core::FinishReason::none) return;
+  c.finish = told.finish;
+  release_table(c);
+  close_sequence(s, c);
+  --s.unfinished;
+  --admitted_choices_;
+}
+
+void BatcherState::flush_tokens(Instant now, Actions& out) {
+  std::uint32_t count = 0;
+  for (const auto index : boxes_used_) {
+    auto& box = boxes_[index];
+    count += static_cast<std::uint32_t>(box.tokens.runs.size());
+    box.tokens.replica = self;
+    post(box.node, std::move(box.tokens), out);
+    box.tokens = {};
+  }
+  boxes_used_.clear();
+  if (count > 0) rate_.add(count, now);
+}
+
+}  // namespace spillway::sched

@@ -1,0 +1,332 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "sched/batcher_core.h"
+#include "sched/block_ledger.h"
+#include "sched/step_time.h"
+
+namespace spillway::sched {
+
+/// What BatcherCore hides, in the files batcher_{state,plan,result,export,import,check}.cc. Not for other folders.
+
+inline constexpr std::uint32_t no_slot = 0xffffffffU;
+
+/// Blocks that `rows` rows fill or begin.
+constexpr std::uint32_t blocks_for(std::uint32_t rows) { return (rows + core::block_tokens - 1) / core::block_tokens; }
+
+/// One choice of a stream. `computed` rows of its positions lie in the blocks of `table`.
+struct BatchChoice {
+  std::vector<core::TokenId> tokens;   ///< generated so far
+  std::vector<core::BlockName> names;  ///< of blocks floor(prompt / 16) and on, as far as known
+  core::FinishReason finish = core::FinishReason::none;
+  core::SequenceId sequence;
+  std::vector<BlockId> table;          ///< may reach beyond `computed`: blocks set aside for the prompt
+  std::uint32_t computed = 0;
+  std::uint32_t chunk = 0;             ///< rows in the step being planned or in flight
+  std::uint32_t exported = 0;          ///< rows whose blocks the running export has told, but for growth in the last of them
+  BlockId copy_from = core::no_block;  ///< copy on write in the step being planned or in flight
+  bool waits = false;                  ///< until the stream's leader has computed the prompt
+
+  bool over() const { return finish != core::FinishReason::none; }
+};
+
+enum class StreamState : std::uint8_t {
+  unused,   ///< slot is free
+  queued,
+  running,
+  frozen,   ///< exported and stopped; neither in the queue nor in the running set
+  ending,   ///< over, but the step in flight still uses its blocks
+};
+
+struct BatchStream {
+  StreamState state = StreamState::unused;
+  StreamKey key;
+  Epoch epoch;
+  core::NodeId owner;
+  std::uint32_t owner_box = 0;
+  std::shared_ptr<const core::Request> request;
+  std::vector<BatchChoice> choices;
+  std::vector<core::BlockName> prompt_names;
+  Instant deadline = core::never;
+  Instant climb_at{};              ///< queued: when it climbs to the next class
+  std::uint64_t arrival = 0;
+  std::uint64_t admitted = 0;      ///< order of admission; 0 = still in the queue
+  std::uint8_t queue_class = 0;    ///< effective class in the queue
+  bool opened = false;             ///< the worker knows its sequences
+  bool in_flight = false;          ///< has rows in the step in flight
+  std::uint32_t unfinished = 0;    ///< choices
+  std::uint32_t waiting = 0;       ///< choices that wait for the leader
+  std::uint32_t leader = 0;        ///< computes the prompt for those that wait
+  TransferId exporting;            ///< zero: none
+  core::RunAccepted accepted;      ///< as told, for repetition
+
+  std::uint32_t prompt() const { return static_cast<std::uint32_t>(request->prompt.size()); }
+  /// Rows still to be computed before each choice's next token.
+  std::uint64_t rows_left() const;
+  std::uint8_t service_class() const { return static_cast<std::uint8_t>(request->service_class); }
+  /// Prompt and generated tokens of a choice.
+  std::uint32_t known(const BatchChoice& c) const { return prompt() + static_cast<std::uint32_t>(c.tokens.size()); }
+  /// Where the choice's next rows must end: the leader stops at the end of the prompt, where the others fork off.
+  std::uint32_t limit(std::uint32_t choice) const { return waiting > 0 && choice == leader ? prompt() : known(choices[choice]); }
+  /// Name of block `index` of a choice; zero when not known.
+  core::BlockName name_at(const BatchChoice& c, std::uint32_t index) const;
+};
+
+/// A stream that runs here is known by its key and the incarnation of its owner: a client may submit again at another router, and
+/// the epochs of two routers cannot be compared. The older one ends by its owner's death or cancel.
+struct StreamIdentity {
+  StreamKey key;
+  core::Incarnation owner;
+  friend bool operator==(const StreamIdentity&, const StreamIdentity&) = default;
+};
+struct StreamIdentityHash {
+  std::size_t operator()(const StreamIdentity& id) const noexcept {
+    return std::hash<StreamKey>{}(id.key) ^ std::hash<core::Incarnation>{}(id.owner);
+  }
+};
+
+struct BatchExport {
+  struct Known {
+    BlockId block = core::no_block;
+    std::uint32_t first_token = 0;
+    std::uint32_t rows = 0;         ///< as told last
+  };
+  std::uint32_t slot = no_slot;
+  std::vector<Known> blocks;        ///< by ordinal; each is pinned until the export ends
+  std::unordered_map<BlockId, std::uint32_t> ordinals;  ///< looked up, never iterated
+  std::uint32_t decode_steps = 0;
+  bool touched = false;             ///< by the step in flight
+  bool sampled = false;
+  bool freeze = false;              ///< at the next step border ...
+  std::uint32_t decode_steps_max = 0;  ///< ... unless it has made more decode steps than these by then
+};
+
+struct BatchImport {
+  struct Slot {
+    BlockId block = core::no_block;
+    bool held = false;
+  };
+  StreamKey key;
+  Epoch epoch;
+  std::uint32_t choices = 0;
+  std::map<std::uint32_t, Slot> slots;  ///< by ordinal; each is pinned until commit or cancel
+};
+
+/// Messages under way to one owner in this event.
+struct OwnerBox {
+  core::NodeId node;
+  core::Incarnation alive;  ///< as the links say; zero: not known
+  core::Tokens tokens;
+};
+
+class BatcherState {
+ public:
+  using Actions = BatcherCore::Actions;
+  using Identity = StreamIdentity;
+
+  BatcherState(core::ReplicaRef self_ref, const core::ReplicaInfo& replica_info, const BatcherLimits& batcher_limits);
+
+  // batcher_run.cc
+  void on_run(const core::Run& run, Instant now, Actions& out);
+  void on_cancel(const core::CancelRun& cancel, Instant now, Actions& out);
+  void on_names(const core::BlockNames& names, Actions& out);
+  void on_owner_gone(core::NodeId owner, core::Incarnation alive, Instant now, Actions& out);
+  void on_worker_failed(std::string_view reason, Instant now, Actions& out);
+  void on_tick(Instant now, Actions& out);
+  core::ReplicaReport report(Instant now) const;
+  Instant next_tick() const;
+
+  // batcher_plan.cc
+  std::optional<core::StepPlan> plan_step(Instant now, Actions& out);
+
+  // batcher_result.cc
+  void on_result(const core::StepResult& result, Instant now, Actions& out);
+
+  // batcher_export.cc
+  void on_export_begin(const ExportBegin& event, Actions& out);
+  void on_export_freeze(const ExportFreeze& event, Instant now, Actions& out);
+  void on_export_thaw(const ExportThaw& event, Actions& out);
+  void on_export_release(const ExportRelease& event, Instant now, Actions& out);
+
+  // batcher_import.cc
+  void on_import_reserve(const ImportReserve& event, Actions& out);
+  void on_import_commit(const ImportCommit& event, Instant now, Actions& out);
+  void on_import_cancel(const ImportCancel& event);
+
+  // batcher_check.cc
+  void check() const;
+
+  // batcher_state.cc
+  /// Posts one NamesChanged with what came and went in this event.
+  void flush_names(Actions& out);
+
+  core::ReplicaRef self;
+  core::ReplicaInfo info;
+  BatcherLimits limits;
+  BlockLedger ledger;
+  core::NodeCounters counters;
+  bool draining = false;
+  bool ready = true;
+  std::uint64_t generation = 1;
+  std::uint64_t report_number = 0;
+  bool idle() const { return by_identity_.empty() && ending_.empty() && imports_.empty(); }
+
+ private:
+  struct QueueKey {
+    Instant deadline;
+    std::uint64_t arrival;
+    std::uint32_t slot;
+    friend auto operator<=>(const QueueKey&, const QueueKey&) = default;
+  };
+  struct Scheduled {
+    std::uint32_t slot;
+    std::uint32_t choice;
+  };
+  struct Ended {
+    std::uint64_t counter = 0;
+    Instant at{};
+  };
+  /// What a queued stream finds in the prefix index and what it needs besides.
+  struct Match {
+    std::vector<std::uint32_t> hits;  ///< blocks held, per choice
+    std::uint32_t cached = 0;         ///< of the blocks held, those nobody refers to: they stop being available
+    std::uint32_t need = 0;           ///< blocks to allocate for what is known of all choices
+    std::uint32_t dependents = 0;     ///< choices that lack a part of the prompt
+    std::uint32_t leader = 0;         ///< of them
+  };
+  static constexpr std::uint8_t classes = 3;
+
+  // batcher_state.cc
+  BatchStream* find(const StreamKey& key, const Epoch& epoch);
+  std::uint32_t find_slot(const Identity& identity) const;
+  /// A new stream from a Run, without blocks, in a slot of its own.
+  std::uint32_t create(const core::Run& run, Instant now);
+  void enqueue(std::uint32_t slot);
+  void dequeue(std::uint32_t slot);
+  void insert_running(std::uint32_t slot);
+  void erase_running(std::uint32_t slot);
+  /// The stream is over here: its epoch is remembered, an export of it ends, its blocks go (after the step in flight, if that uses them).
+  void end_stream(std::uint32_t slot, core::Errc code, std::string_view reason, Instant now, Actions& out);
+  /// RunReturned to the owner, then end_stream.
+  void give_back(std::uint32_t slot, core::Errc code, const std::string& reason, Instant now, Actions& out);
+  void release_stream(std::uint32_t slot);
+  void release_table(BatchChoice& choice);
+  void close_sequence(const BatchStream& s, const BatchChoice& choice);
+  /// Names the blocks that are full by `to_row` and hold rows from `from_row` on.
+  void name_filled(BatchStream& s, BatchChoice& choice, std::uint32_t from_row, std::uint32_t to_row);
+  /// The leader has the prompt: the others take its table and go on from there.
+  void fork(BatchStream& s);
+  void remember_ended(const Identity& identity, std::uint64_t counter, Instant now);
+  std::uint64_t ended_counter(const Identity& identity) const;
+  void forget_ended(Instant now);
+  std::uint32_t owner_box(core::NodeId node);
+  void post(core::NodeId to, core::Message&& message, Actions& out) const;
+  /// To this node's cache-manager.
+  template <class Event>
+  static void tell(Event&& event, Actions& out) {
+    auto& local = std::get<BatcherCore::Local>(out.emplace_back(std::in_place_type<BatcherCore::Local>));
+    local.event.template emplace<std::remove_cvref_t<Event>>(std::forward<Event>(event));
+  }
+
+  // batcher_run.cc
+  std::optional<core::Error> refusal(const core::Run& run) const;
+  std::optional<core::Error> capacity_refusal(const core::Request& request, std::uint32_t unfinished) const;
+  void refuse(const core::Run& run, core::Error&& error, Instant now, Actions& out);
+  /// False when the queue is full and holds nothing less urgent.
+  bool make_room_in_queue(std::uint8_t service_class, Instant now, Actions& out);
+  void expire(Instant now, Actions& out);
+
+  // batcher_plan.cc
+  void climb(Instant now);
+  void assign_decodes(Instant now, Actions& out);
+  void assign_prefills(Instant now, Actions& out);
+  void assign_chunks(std::uint32_t slot, Instant now, Actions& out);
+  bool assign(std::uint32_t slot, std::uint32_t choice, std::uint32_t rows, Instant now, Actions& out);
+  BlockId allocate_or_preempt(std::uint32_t slot, Instant now, Actions& out);
+  void adopt(BatchStream& s, std::uint32_t choice);
+  bool lacks_rows(const BatchStream& s) const;
+  std::uint32_t queue_head() const;
+  bool admit(std::uint32_t slot);
+  Match match(const BatchStream& s) const;
+  void count_cached(const BatchStream& s, Match& m) const;
+  void start(BatchStream& s, const Match& m);
+  void emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t slot, core::StepPlan& plan);
+
+  // batcher_result.cc
+  void take_rows(Actions& out);
+  void take_token(std::uint32_t slot, std::uint32_t choice, const core::TokenOut& token);
+  void flush_tokens(Instant now, Actions& out);
+
+  // batcher_export.cc
+  void end_export(BatchStream& s, core::Errc code, std::string_view reason, Actions& out);
+  void drop_export(BatchStream& s);
+  void exports_after_step(Instant now, Actions& out);
+  void tell_grown(TransferId transfer, BatchStream& s, BatchExport& e, Actions& out);
+  /// Collects blocks that are new to the export or have more rows than told.
+  void grow(BatchStream& s, BatchExport& e, std::vector<ExportBlock>& blocks);
+  std::uint32_t ordinal_of(BatchExport& e, BlockId block, std::uint32_t first_token);
+  bool parting(const BatchStream& s) const;
+  void freeze_if_due(TransferId transfer, BatchExport& e, Instant now, Actions& out);
+  void freeze(TransferId transfer, BatchExport& e, Instant now, Actions& out);
+
+  // batcher_import.cc
+  std::optional<core::Error> import_refusal(const StreamKey& key, const Epoch& epoch) const;
+  std::optional<core::Error> commit_refusal(const ImportCommit& event, const BatchImport& import) const;
+  void fill_from_import(BatchStream& s, const ImportCommit& event, const BatchImport& import);
+  void drop_import(TransferId transfer);
+
+  // batcher_check.cc
+  void check_stream(const BatchStream& s, std::uint32_t slot, std::vector<std::uint32_t>& tables, std::vector<std::uint32_t>& pins) const;
+  void check_sets() const;
+
+  std::deque<BatchStream> streams_;      // by slot
+  std::vector<std::uint32_t> free_slots_;
+  std::unordered_map<Identity, std::uint32_t, StreamIdentityHash> by_identity_;  // looked up, never iterated
+  std::vector<std::uint32_t> running_;   // by class, then order of admission
+  std::vector<std::uint32_t> ending_;
+  std::set<QueueKey> queue_[classes];
+  std::set<std::pair<Instant, std::uint32_t>> climbs_;
+  std::set<std::pair<Instant, std::uint32_t>> deadlines_;
+  std::uint32_t queued_ = 0;
+  std::uint32_t admitted_choices_ = 0;   // sequence slots in use: unfinished choices of admitted streams
+  std::uint32_t reserved_choices_ = 0;   // sequence slots set aside for imports
+  std::uint32_t admitted_streams_ = 0;
+  std::uint64_t next_arrival_ = 1;
+  std::uint64_t next_admission_ = 1;
+  std::uint64_t next_sequence_ = 1;
+
+  std::unordered_map<Identity, Ended, StreamIdentityHash> ended_;  // looked up, never iterated
+  std::deque<std::pair<Instant, Identity>> ended_order_;
+  std::unordered_map<core::NodeId, std::uint32_t> box_of_;
+  std::vector<OwnerBox> boxes_;
+  std::vector<std::uint32_t> boxes_used_;
+
+  std::map<TransferId, BatchExport> exports_;
+  std::map<TransferId, BatchImport> imports_;
+
+  // The step being planned, then in flight.
+  std::uint64_t step_ = 0;
+  bool in_flight_ = false;
+  std::uint32_t budget_ = 0;
+  bool preempted_ = false;
+  std::vector<Scheduled> scheduled_;
+  std::vector<Scheduled> targets_;       // one per sample target of the plan, in order
+  std::vector<core::SequenceId> closes_;
+  std::vector<std::uint32_t> order_;     // scratch
+  std::size_t decode_start_ = 0;         // index to begin with when the budget did not reach everyone
+  std::uint64_t blocked_arrival_ = 0;    // head of the queue that did not fit ...
+  std::uint32_t blocked_available_ = 0;  // ... with so many blocks available
+
+  StepTime step_time_;
+  RateWindow rate_;
+};
+
+}  // namespace spillway::sched
