@@ -2,6 +2,7 @@
 
 #include "actors/batcher_actor.h"
 #include "actors/cache_actor.h"
+#include "actors/devices.h"
 #include "actors/link_actor.h"
 #include "actors/node_actor.h"
 
@@ -101,7 +102,7 @@ void spawn_links(caf::actor_system& system, const NodePlan& plan, const std::sha
 }
 
 void spawn_replicas(caf::actor_system& system, const NodePlan& plan, const std::shared_ptr<Wiring>& wiring) {
-  const auto models = NodeParts::replica_models(*plan.node);
+  const auto models = replica_models(*plan.node);
   for (std::uint32_t i = 0; i < models.size(); ++i) {
     wiring->batchers.push_back(
         system.spawn(batcher_actor, BatcherSetup{wiring, i, core::model_id(models[i]), batcher_limits(*plan.cluster)}));
@@ -161,13 +162,6 @@ void connect(const NodePlan& plan, const std::shared_ptr<const Wiring>& wiring) 
 }
 
 }  // namespace
-
-std::vector<std::string> NodeParts::replica_models(const config::Node& node) {
-  std::vector<std::string> models;
-  if (!node.has(config::Role::worker)) return models;
-  for (const auto& model : node.models) models.insert(models.end(), node.replicas, model);
-  return models;
-}
 
 std::unique_ptr<NodeParts> NodeParts::start(caf::actor_system& system, const NodePlan& plan) {
   auto parts = std::unique_ptr<NodeParts>(new NodeParts);

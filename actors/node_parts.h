@@ -40,9 +40,6 @@ class NodeParts {
   void stop();
   ~NodeParts() { stop(); }
 
-  /// Model of each replica of a node: every model it serves, `replicas` times.
-  static std::vector<std::string> replica_models(const config::Node& node);
-
  private:
   NodeParts() = default;
   std::shared_ptr<Wiring> wiring_;

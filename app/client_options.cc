@@ -20,7 +20,7 @@ core::Result<sdk::ClientOptions> client_options(const ClientFlags& flags) {
   auto file = config::find_config(flags.config.empty() ? std::nullopt : std::optional<std::filesystem::path>(flags.config));
   if (!file) return tl::make_unexpected(file.error());
   const auto cluster = config::load_cluster(*file);
-  if (!cluster) return core::fail(core::Errc::bad_config, config::to_text(cluster.error()));
+  if (!cluster) return core::fail(core::Errc::bad_config, config::to_error(cluster.error()).message);
   sdk::ClientOptions options;
   std::vector<const config::Node*> routers;
   for (const auto& node : cluster->nodes) {

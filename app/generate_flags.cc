@@ -115,7 +115,7 @@ std::unique_ptr<Target> open_embedded(const GenerateFlags& flags) {
   options.node = options.cluster.nodes.front().name;
   options.embedded = true;
   const bool terminal = ::isatty(STDERR_FILENO) != 0;
-  if (terminal) std::cerr << "loading " << path->string() << " ..." << std::flush;
+  if (terminal) std::cerr << "loading " << *path << " ..." << std::flush;
   auto host = actors::NodeHost::start(std::move(options));
   auto ready = host ? (*host)->wait_ready(std::chrono::minutes(10)) : core::Result<void>(tl::make_unexpected(host.error()));
   if (terminal) std::cerr << "\r\033[K";

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/commands.h"
 #include "model/gguf.h"
 #include "model/store.h"
 #include "model/text_stream.h"
@@ -129,10 +130,6 @@ int each_line(std::istream& in, std::ostream& out, std::ostream& errors, std::st
   return 0;
 }
 
-void exit_with(int status) {
-  if (status != 0) throw CLI::RuntimeError(status);
-}
-
 }  // namespace
 
 int models_pull(const std::string& name, bool json_out, std::ostream& out, std::ostream& errors) {
@@ -210,7 +207,7 @@ int models_detokenize(const std::string& model_name, std::istream& in, std::ostr
   });
 }
 
-CLI::App* add_models_command(CLI::App& app) {
+void add_models_command(CLI::App& app, Run& run) {
   CLI::App* models = app.add_subcommand("models", "Fetch models and look into them");
   models->require_subcommand(1);
   struct Values {
@@ -223,29 +220,28 @@ CLI::App* add_models_command(CLI::App& app) {
   CLI::App* pull = models->add_subcommand("pull", "Fetch a known model into the user's cache");
   pull->add_option("NAME", values->name, "Known name, for example smollm2-135m")->required();
   pull->add_flag("--json", values->json, "Print {name, path, sha256}");
-  pull->callback([values] { exit_with(models_pull(values->name, values->json, std::cout, std::cerr)); });
+  pull->callback([values, &run] { run = [values] { return models_pull(values->name, values->json, std::cout, std::cerr); }; });
 
   CLI::App* list = models->add_subcommand("list", "List the models in the user's cache");
   list->add_flag("--json", values->json, "Print [{name, path, sha256}]");
-  list->callback([values] { exit_with(models_list(values->json, std::cout, std::cerr)); });
+  list->callback([values, &run] { run = [values] { return models_list(values->json, std::cout, std::cerr); }; });
 
   CLI::App* inspect = models->add_subcommand("inspect", "Show metadata and tensors of a GGUF file");
   inspect->add_option("FILE", values->name, "Path or known name")->required();
   inspect->add_flag("--json", values->json, "Print one JSON object");
-  inspect->callback([values] { exit_with(models_inspect(values->name, values->json, std::cout, std::cerr)); });
+  inspect->callback([values, &run] { run = [values] { return models_inspect(values->name, values->json, std::cout, std::cerr); }; });
 
   CLI::App* tokenize = models->add_subcommand("tokenize", "Text to token ids: one JSON string a line in, one list of ids a line out");
   tokenize->add_option("--model", values->tokenize.model, "Path or known name")->required();
   tokenize->add_flag("--special", values->tokenize.special, "Parse control tokens written out in the text");
   tokenize->add_flag("--bos", values->tokenize.bos, "Put BOS in front");
   tokenize->add_flag("--json", values->json, "The only form of output; accepted for scripts");
-  tokenize->callback([values] { exit_with(models_tokenize(values->tokenize, std::cin, std::cout, std::cerr)); });
+  tokenize->callback([values, &run] { run = [values] { return models_tokenize(values->tokenize, std::cin, std::cout, std::cerr); }; });
 
   CLI::App* detokenize = models->add_subcommand("detokenize", "Token ids to text: one list of ids a line in, one JSON string a line out");
   detokenize->add_option("--model", values->tokenize.model, "Path or known name")->required();
   detokenize->add_flag("--json", values->json, "The only form of output; accepted for scripts");
-  detokenize->callback([values] { exit_with(models_detokenize(values->tokenize.model, std::cin, std::cout, std::cerr)); });
-  return models;
+  detokenize->callback([values, &run] { run = [values] { return models_detokenize(values->tokenize.model, std::cin, std::cout, std::cerr); }; });
 }
 
 }  // namespace spillway::app

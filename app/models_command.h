@@ -3,10 +3,6 @@
 #include <iosfwd>
 #include <string>
 
-namespace CLI {
-class App;
-}
-
 /// `spillway models pull | list | inspect | tokenize | detokenize`. Each function does one of them and returns the exit
 /// status: 0, or 1 after a message on `errors`. With `json`, `out` gets exactly one JSON value (tokenize and detokenize:
 /// one a line).
@@ -26,8 +22,7 @@ int models_tokenize(const TokenizeOptions& options, std::istream& in, std::ostre
 /// One list of ids a line in, one JSON string a line out: valid UTF-8, control tokens written out.
 int models_detokenize(const std::string& model, std::istream& in, std::ostream& out, std::ostream& errors);
 
-/// Adds the subcommand `models` with its own subcommands, and returns it so that others can hang theirs below. Their
-/// callbacks throw CLI::RuntimeError with the exit status when it is not 0.
-CLI::App* add_models_command(CLI::App& app);
+/// `add_models_command` of app/commands.h puts these under `spillway models`; others hang theirs below with
+/// `app.get_subcommand("models")`.
 
 }  // namespace spillway::app

@@ -31,7 +31,7 @@ int node(const NodeFlags& flags) {
   }
   core::log_init(flags.name, level);
   const auto cluster = config::load_cluster(flags.file);
-  if (!cluster) return complain(config::to_text(cluster.error()), 2);
+  if (!cluster) return complain(config::to_error(cluster.error()).message, 2);
   // Before the first thread starts, so that every thread leaves the signals to `wait`.
   Signals signals;
   actors::HostOptions options;

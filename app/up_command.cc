@@ -6,7 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
+#include <cstring>
 #include <iostream>
 #include <map>
 
@@ -209,7 +211,7 @@ int up(const UpFlags& flags) {
   }
   core::log_init("up", level);
   const auto cluster = config::load_cluster(flags.file);
-  if (!cluster) return complain(config::to_text(cluster.error()), 2);
+  if (!cluster) return complain(config::to_error(cluster.error()).message, 2);
   const Signals signals;
   return Supervisor(flags, *cluster).run(signals);
 }
