@@ -60,14 +60,14 @@ struct PacedCosts {
 };
 
 struct Model {
-  std::string name;                ///< what clients ask for; unique
-  core::ModelId id;                ///< core::model_id(name)
+  std::string name;  ///< what clients ask for; unique
+  core::ModelId id;  ///< core::model_id(name)
   ModelKind kind = ModelKind::gguf;
-  std::string known;               ///< a name of `spillway models list`; empty when `path` is set or the model is paced
-  std::filesystem::path path;      ///< GGUF file, absolute or relative to the working directory; empty when `known` is set
+  std::string known;                 ///< a name of `spillway models list`; empty when `path` is set or the model is paced
+  std::filesystem::path path;        ///< GGUF file, absolute or relative to the working directory; empty when `known` is set
   std::uint32_t context_tokens = 0;  ///< longest prompt + answer; 0 = what the file says (paced: 8192)
   core::PageFormat page_format = core::PageFormat::raw16;
-  PacedCosts paced;                ///< used when kind == paced
+  PacedCosts paced;  ///< used when kind == paced
 };
 
 /// TCP ports of one node, each on `Node::address`.
@@ -81,58 +81,58 @@ struct Ports {
 
 struct Node {
   std::string name;
-  core::NodeId id;                     ///< core::node_id(name)
-  std::string address = "127.0.0.1";   ///< IPv4, IPv6 in brackets, or a host name; what others connect to
-  std::string bind;                    ///< where the node itself listens; empty = `address` (behind NAT or a service: "0.0.0.0")
-  std::uint16_t port = 7400;           ///< control lane; token, bulk and client are the next three
-  Ports ports;                         ///< port + 0..3
+  core::NodeId id;                    ///< core::node_id(name)
+  std::string address = "127.0.0.1";  ///< IPv4, IPv6 in brackets, or a host name; what others connect to
+  std::string bind;                   ///< where the node itself listens; empty = `address` (behind NAT or a service: "0.0.0.0")
+  std::uint16_t port = 7400;          ///< control lane; token, bulk and client are the next three
+  Ports ports;                        ///< port + 0..3
   RoleSet roles{Role::router, Role::worker};
-  std::string zone;                    ///< failure domain; empty = none
+  std::string zone;  ///< failure domain; empty = none
   Device device = Device::cpu;
-  std::uint32_t threads = 0;           ///< of each replica's model step; 0 = physical cores
+  std::uint32_t threads = 0;  ///< of each replica's model step; 0 = physical cores
   Isa isa = Isa::automatic;
   std::uint64_t kv_memory_bytes = 512ULL << 20;  ///< of each replica; ignored when kv_blocks > 0
-  std::uint32_t kv_blocks = 0;         ///< of each replica; 0 = as many as kv_memory_bytes hold
-  std::vector<std::string> models;     ///< names in Cluster::models; the file's default: all. Empty only without the role worker
-  std::uint32_t replicas = 1;          ///< replicas of each of these models
-  std::string public_key;              ///< CURVE, 40 characters of Z85; empty when Cluster::security.curve is off
-  std::filesystem::path key_file;      ///< the node's own key pair (secrets.h); only that node reads it
-  std::string pool;                    ///< name pattern of the pool it comes from; empty for a node of its own
-  bool elastic = false;                ///< pool member: may be absent at run time without being counted as lost
-  bool start = true;                   ///< `spillway up` starts it
+  std::uint32_t kv_blocks = 0;                   ///< of each replica; 0 = as many as kv_memory_bytes hold
+  std::vector<std::string> models;               ///< names in Cluster::models; the file's default: all. Empty only without the role worker
+  std::uint32_t replicas = 1;                    ///< replicas of each of these models
+  std::string public_key;                        ///< CURVE, 40 characters of Z85; empty when Cluster::security.curve is off
+  std::filesystem::path key_file;                ///< the node's own key pair (secrets.h); only that node reads it
+  std::string pool;                              ///< name pattern of the pool it comes from; empty for a node of its own
+  bool elastic = false;                          ///< pool member: may be absent at run time without being counted as lost
+  bool start = true;                             ///< `spillway up` starts it
 
   bool has(Role role) const { return roles.has(role); }
 };
 
 /// A range of names with one template; the members are in Cluster::nodes.
 struct Pool {
-  std::string pattern;                 ///< "edge-[1-16]"
-  std::uint32_t first = 0;             ///< first number of the range
+  std::string pattern;      ///< "edge-[1-16]"
+  std::uint32_t first = 0;  ///< first number of the range
   std::uint32_t last = 0;
-  std::vector<core::NodeId> members;   ///< in order of the number
+  std::vector<core::NodeId> members;  ///< in order of the number
 };
 
 /// Who may call, as which tenants.
 struct Client {
   std::string name;
-  std::string public_key;              ///< CURVE, Z85
-  std::vector<std::string> tenants;    ///< at least one
-  bool operator_rights = false;        ///< may status, drain, move
+  std::string public_key;            ///< CURVE, Z85
+  std::vector<std::string> tenants;  ///< at least one
+  bool operator_rights = false;      ///< may status, drain, move
 };
 
 /// A bearer secret instead of a key.
 struct Token {
   std::string name;
-  std::string token;                   ///< at least 16 characters; empty when it lies in token_file
+  std::string token;  ///< at least 16 characters; empty when it lies in token_file
   std::filesystem::path token_file;
   std::vector<std::string> tenants;
   bool operator_rights = false;
 };
 
 struct Security {
-  bool curve = false;                  ///< links and clients are encrypted and authenticated; always on off loopback
-  std::string secret;                  ///< cluster secret, 64 hex digits; use cluster_secret() of secrets.h
-  std::filesystem::path secret_file;   ///< a file that holds it
+  bool curve = false;                 ///< links and clients are encrypted and authenticated; always on off loopback
+  std::string secret;                 ///< cluster secret, 64 hex digits; use cluster_secret() of secrets.h
+  std::filesystem::path secret_file;  ///< a file that holds it
   std::vector<Client> clients;
   std::vector<Token> tokens;
 };
@@ -144,9 +144,9 @@ struct ClassRules {
 
 struct Tenant {
   std::string name;
-  core::TenantId id;                   ///< core::tenant_id(name)
-  std::string secret;                  ///< 64 hex digits; empty = derived from the cluster's; use tenant_secret() of secrets.h
-  std::uint32_t weight = 1;            ///< share against other tenants
+  core::TenantId id;                          ///< core::tenant_id(name)
+  std::string secret;                         ///< 64 hex digits; empty = derived from the cluster's; use tenant_secret() of secrets.h
+  std::uint32_t weight = 1;                   ///< share against other tenants
   std::uint32_t requests_per_second_max = 0;  ///< 0 = no limit
   std::uint32_t tokens_per_second_max = 0;    ///< prompt and answer; 0 = no limit
   ClassSet classes{core::ServiceClass::live, core::ServiceClass::interactive, core::ServiceClass::batch};
@@ -154,26 +154,26 @@ struct Tenant {
 
 /// Bounds of every queue, table and loop.
 struct Limits {
-  std::uint32_t step_tokens_max = 512;          ///< token budget of one model step
-  std::uint32_t sequences_max = 256;            ///< running choices of one replica
-  std::uint32_t queue_requests_max = 1024;      ///< waiting requests of one replica
-  std::uint32_t prompt_tokens_max = 131'072;    ///< of one request
-  std::uint32_t output_tokens_max = 65'536;     ///< of one choice
-  std::uint32_t choices_max = 16;               ///< n of one request
-  std::uint32_t stop_strings_max = 16;          ///< of one request
-  std::uint32_t stop_string_bytes_max = 1024;   ///< of one stop string
-  std::uint32_t logprobs_max = 20;              ///< K of one request
-  std::uint32_t streams_per_router_max = 4096;  ///< admitted and not finished
-  std::uint32_t finished_streams_max = 4096;    ///< finished streams a router remembers for repeats of the request
-  std::uint32_t clients_max = 1024;             ///< connected to one node
-  std::uint32_t prefix_entries_max = 65'536;    ///< block names a router remembers of each node
-  std::uint64_t frame_bytes_max = 256ULL << 10;    ///< one frame of the bulk lane
-  std::uint64_t message_bytes_max = 4ULL << 20;    ///< one message of the control and token lanes
-  std::uint64_t credit_bytes = 8ULL << 20;         ///< bulk bytes in flight on one link before the receiver has consumed
-  std::uint32_t link_resend_messages_max = 4096;   ///< kept for resending on one lane of one link; more resets the link
+  std::uint32_t step_tokens_max = 512;               ///< token budget of one model step
+  std::uint32_t sequences_max = 256;                 ///< running choices of one replica
+  std::uint32_t queue_requests_max = 1024;           ///< waiting requests of one replica
+  std::uint32_t prompt_tokens_max = 131'072;         ///< of one request
+  std::uint32_t output_tokens_max = 65'536;          ///< of one choice
+  std::uint32_t choices_max = 16;                    ///< n of one request
+  std::uint32_t stop_strings_max = 16;               ///< of one request
+  std::uint32_t stop_string_bytes_max = 1024;        ///< of one stop string
+  std::uint32_t logprobs_max = 20;                   ///< K of one request
+  std::uint32_t streams_per_router_max = 4096;       ///< admitted and not finished
+  std::uint32_t finished_streams_max = 4096;         ///< finished streams a router remembers for repeats of the request
+  std::uint32_t clients_max = 1024;                  ///< connected to one node
+  std::uint32_t prefix_entries_max = 65'536;         ///< block names a router remembers of each node
+  std::uint64_t frame_bytes_max = 256ULL << 10;      ///< one frame of the bulk lane
+  std::uint64_t message_bytes_max = 4ULL << 20;      ///< one message of the control and token lanes
+  std::uint64_t credit_bytes = 8ULL << 20;           ///< bulk bytes in flight on one link before the receiver has consumed
+  std::uint32_t link_resend_messages_max = 4096;     ///< kept for resending on one lane of one link; more resets the link
   std::uint64_t bulk_bandwidth_max_bytes_per_s = 0;  ///< of one node's sends; 0 = unlimited
-  std::uint32_t move_concurrent_max = 4;        ///< moves at once on one link
-  std::uint32_t transfers_max = 64;             ///< exports and imports at once on one node
+  std::uint32_t move_concurrent_max = 4;             ///< moves at once on one link
+  std::uint32_t transfers_max = 64;                  ///< exports and imports at once on one node
 };
 
 /// Intervals and time-outs.
@@ -181,16 +181,16 @@ struct Timings {
   core::Duration tick_interval{std::chrono::milliseconds{5}};
   core::Duration report_interval{std::chrono::milliseconds{100}};
   core::Duration heartbeat_interval{std::chrono::milliseconds{100}};
-  core::Duration suspect_after{std::chrono::milliseconds{300}};   ///< silence; a suspect gets no new work
-  core::Duration dead_after{std::chrono::milliseconds{600}};      ///< silence; a dead node's streams are Run elsewhere
-  core::Duration resend_after{std::chrono::milliseconds{50}};     ///< an unacknowledged message is sent again
+  core::Duration suspect_after{std::chrono::milliseconds{300}};  ///< silence; a suspect gets no new work
+  core::Duration dead_after{std::chrono::milliseconds{600}};     ///< silence; a dead node's streams are Run elsewhere
+  core::Duration resend_after{std::chrono::milliseconds{50}};    ///< an unacknowledged message is sent again
   core::Duration client_ping_interval{std::chrono::milliseconds{250}};
-  core::Duration client_silence_max{std::chrono::seconds{5}};     ///< a silent client's streams are cancelled
-  core::Duration lease{std::chrono::seconds{2}};                  ///< reservations and pins of a transfer
+  core::Duration client_silence_max{std::chrono::seconds{5}};         ///< a silent client's streams are cancelled
+  core::Duration lease{std::chrono::seconds{2}};                      ///< reservations and pins of a transfer
   core::Duration ask_owner_interval{std::chrono::milliseconds{200}};  ///< how often a frozen source asks
   core::Duration restart_backoff_min{std::chrono::milliseconds{200}};
   core::Duration restart_backoff_max{std::chrono::seconds{10}};
-  core::Duration stop_after{std::chrono::seconds{4}};             ///< an orderly stop that takes longer is forced
+  core::Duration stop_after{std::chrono::seconds{4}};  ///< an orderly stop that takes longer is forced
 };
 
 /// When a full node hands streams to another: its free blocks fall below `low`, the other's lie above `high`.
@@ -202,15 +202,15 @@ struct Spill {
 
 struct Cluster {
   std::string name = "spillway";
-  std::filesystem::path file;                      ///< where it was read from; empty for an embedded cluster
+  std::filesystem::path file;  ///< where it was read from; empty for an embedded cluster
   Security security;
-  std::map<std::string, Model> models;             ///< by name
-  std::vector<Node> nodes;                         ///< in order of the file, pool members after the nodes of their own
+  std::map<std::string, Model> models;  ///< by name
+  std::vector<Node> nodes;              ///< in order of the file, pool members after the nodes of their own
   std::vector<Pool> pools;
   ClassRules live{1024, core::Duration{0}};
   ClassRules interactive{1024, std::chrono::seconds{2}};
   ClassRules batch{4096, std::chrono::seconds{10}};
-  std::map<std::string, Tenant> tenants;           ///< by name; never empty: without any in the file, one called "default"
+  std::map<std::string, Tenant> tenants;  ///< by name; never empty: without any in the file, one called "default"
   Limits limits;
   Timings timings;
   Spill spill;

@@ -11,37 +11,37 @@ namespace spillway::config {
 
 /// Each way in which a cluster file can be wrong. The names (to_string) are stable and shown by `config check --json`.
 enum class ErrorKind : std::uint8_t {
-  unreadable,        ///< the file cannot be opened or read
-  too_large,         ///< more bytes than file_bytes_max
-  too_deep,          ///< tables or lists nested beyond any key of ours
-  syntax,            ///< not TOML
-  missing_version,   ///< no `version`
-  version_not_first, ///< `version` stands behind another key
-  unknown_version,   ///< a version this build does not read
+  unreadable,         ///< the file cannot be opened or read
+  too_large,          ///< more bytes than file_bytes_max
+  too_deep,           ///< tables or lists nested beyond any key of ours
+  syntax,             ///< not TOML
+  missing_version,    ///< no `version`
+  version_not_first,  ///< `version` stands behind another key
+  unknown_version,    ///< a version this build does not read
   unknown_key,
-  wrong_type,        ///< a list where a number is wanted, ...
-  missing_key,       ///< a required key is absent
-  out_of_range,      ///< a number, size, duration or list length outside its range
-  bad_unit,          ///< a size, duration or bandwidth that does not parse
-  bad_choice,        ///< none of the listed words
-  bad_name,          ///< characters or length that a name may not have
+  wrong_type,    ///< a list where a number is wanted, ...
+  missing_key,   ///< a required key is absent
+  out_of_range,  ///< a number, size, duration or list length outside its range
+  bad_unit,      ///< a size, duration or bandwidth that does not parse
+  bad_choice,    ///< none of the listed words
+  bad_name,      ///< characters or length that a name, text or path may not have
   bad_address,
-  bad_key,           ///< not 40 characters of Z85
-  bad_secret,        ///< not 64 hex digits, or a token too short
-  bad_pool,          ///< no range, a reversed or too long one
-  duplicate,         ///< one name, word, key or secret twice
-  name_collision,    ///< two names with one 64-bit digest
-  port_collision,    ///< two nodes on one address and port
-  port_overflow,     ///< a port beyond 65535
-  unknown_reference, ///< a model, tenant or zone that the file does not define
-  exclusive,         ///< two keys that exclude each other
-  not_applicable,    ///< a key that has no meaning with another's value
-  out_of_order,      ///< two keys that must rise, do not
-  missing_nodes,     ///< no node at all, or none with a needed role
-  key_required,      ///< off loopback without keys
-  curve_required,    ///< curve = false off loopback
-  secret_required,   ///< off loopback without a cluster secret
-  too_many_errors,   ///< the list was cut
+  bad_key,            ///< not 40 characters of Z85
+  bad_secret,         ///< not 64 hex digits
+  bad_pool,           ///< no range, a reversed or too long one
+  duplicate,          ///< one name, word, key or secret twice
+  name_collision,     ///< two names with one 64-bit digest
+  port_collision,     ///< two nodes on one address and port
+  port_overflow,      ///< a port beyond 65535
+  unknown_reference,  ///< a model or tenant that the file does not define
+  exclusive,          ///< two keys that exclude each other
+  not_applicable,     ///< a key that has no meaning with another's value
+  out_of_order,       ///< two keys that must rise, do not
+  missing_nodes,      ///< no node at all, or none with a needed role
+  key_required,       ///< off loopback without keys
+  curve_required,     ///< curve = false off loopback
+  secret_required,    ///< off loopback without a cluster secret
+  too_many_errors,    ///< the list was cut
 };
 inline constexpr std::size_t error_kinds = static_cast<std::size_t>(ErrorKind::too_many_errors) + 1;
 

@@ -14,14 +14,14 @@
 namespace spillway::config {
 
 inline constexpr std::size_t file_bytes_max = 1U << 20;
-inline constexpr std::size_t nodes_max = 4096;    ///< nodes and pool members of one file
-inline constexpr std::size_t errors_max = 100;    ///< reported of one file
+inline constexpr std::size_t nodes_max = 1024;  ///< nodes and pool members of one file
+inline constexpr std::size_t errors_max = 100;  ///< reported of one file
 
 /// A checked cluster, or everything that is wrong with its file (never empty, in order of the lines).
 using Loaded = tl::expected<Cluster, ConfigErrors>;
 
 struct ParseOptions {
-  std::filesystem::path directory;  ///< relative paths in the text are taken from here
+  std::filesystem::path directory;                             ///< relative paths in the text are taken from here
   std::uint64_t (*name_id)(std::string_view) = core::name_id;  ///< tests of digest collisions put their own here
 };
 
