@@ -8,9 +8,9 @@ namespace spillway::kernels {
 /// Each: y[i] = f(x[i]) for i in [0, n); x and y may alias exactly; any length. Errors are against the exact value, in units in
 /// the last place of the result unless said; NaN gives the quiet NaN 0x7fc00000.
 ///
-/// exp  at most 2 ulp. Above 88.7228317 infinity; below -87.3365402, where the result would be subnormal, 0.
-/// log  at most 2 ulp. 0 gives -infinity, a negative number NaN; subnormals are exact inputs.
-/// sin, cos  absolute error at most 1e-6 for |x| <= 8192; beyond that the reduction loses digits. Infinity gives NaN.
+/// exp  below 1 ulp. Above 88.7228317 infinity; below -87.3365402, where the result would be subnormal, 0.
+/// log  below 1 ulp. 0 gives -infinity, a negative number NaN; subnormals are exact inputs.
+/// sin, cos  absolute error below 1e-7 for |x| <= 8192; beyond that the reduction loses digits. Infinity gives NaN.
 void exp(const float* x, float* y, std::size_t n);
 void log(const float* x, float* y, std::size_t n);
 void sin(const float* x, float* y, std::size_t n);
