@@ -66,6 +66,31 @@ U128 Digest128::finish() {
   return from_le(out);
 }
 
+struct Sha256::State {
+  crypto_hash_sha256_state sha;
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) { SPILLWAY_ASSERT(crypto_hash_sha256_init(&state_->sha) == 0); }
+
+Sha256::~Sha256() = default;
+
+Sha256& Sha256::add(Bytes bytes) {
+  crypto_hash_sha256_update(&state_->sha, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+  return *this;
+}
+
+std::string Sha256::finish_hex() {
+  unsigned char digest[crypto_hash_sha256_BYTES];
+  crypto_hash_sha256_final(&state_->sha, digest);
+  constexpr char hex[] = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char byte : digest) {
+    text += hex[byte >> 4];
+    text += hex[byte & 15];
+  }
+  return text;
+}
+
 BlockName block_name(const TenantSecret& secret, std::uint64_t salt, const BlockName& parent, std::span<const TokenId> tokens) {
   // One flat buffer and one call: this runs for every 16 tokens of every prompt.
   unsigned char input[24 + 4 * 256];

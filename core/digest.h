@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "core/bytes.h"
 #include "core/ids.h"
@@ -34,6 +36,23 @@ class Digest128 {
   Digest128& add_text(std::string_view text);
   /// Ends the digest; call once.
   U128 finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// SHA-256 (libsodium), fed piece by piece: the digest that publishers of files print.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+
+  Sha256& add(Bytes bytes);
+  /// Ends the digest, as 64 lower-case hex digits; call once.
+  std::string finish_hex();
 
  private:
   struct State;

@@ -1,7 +1,6 @@
 #include "model/store.h"
 
 #include <fcntl.h>
-#include <sodium.h>
 #include <spawn.h>
 #include <sys/file.h>
 #include <sys/wait.h>
@@ -13,7 +12,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <memory>
+#include <vector>
+
+#include "core/digest.h"
 
 extern char** environ;
 
@@ -283,28 +284,18 @@ core::Result<StoredModel> pull_model(const KnownModel& model, const PullOptions&
 core::Result<std::string> sha256_file(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return core::fail(core::Errc::io, "cannot open " + path + ": " + std::strerror(errno));
-  constexpr std::size_t buffer_bytes = 1U << 20;
-  const auto buffer = std::make_unique<unsigned char[]>(buffer_bytes);
-  crypto_hash_sha256_state state;
-  crypto_hash_sha256_init(&state);
+  std::vector<std::byte> buffer(1U << 20);
+  core::Sha256 digest;
   ssize_t got = 0;
-  while ((got = ::read(fd, buffer.get(), buffer_bytes)) != 0) {
+  while ((got = ::read(fd, buffer.data(), buffer.size())) != 0) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) break;
-    crypto_hash_sha256_update(&state, buffer.get(), static_cast<unsigned long long>(got));
+    digest.add({buffer.data(), static_cast<std::size_t>(got)});
   }
   const std::string why = std::strerror(errno);
   ::close(fd);
   if (got < 0) return core::fail(core::Errc::io, "cannot read " + path + ": " + why);
-  unsigned char digest[crypto_hash_sha256_BYTES];
-  crypto_hash_sha256_final(&state, digest);
-  constexpr char hex[] = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : digest) {
-    text += hex[byte >> 4];
-    text += hex[byte & 15];
-  }
-  return text;
+  return digest.finish_hex();
 }
 
 }  // namespace spillway::model
