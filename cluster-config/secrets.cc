@@ -117,14 +117,18 @@ core::Result<KeyPair> read_key_file(const std::filesystem::path& file) {
   return keys;
 }
 
-core::Result<void> write_secret_file(const std::filesystem::path& file, const core::TenantSecret& secret) {
+std::string to_hex(const core::TenantSecret& secret) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text;
   for (const auto byte : secret) {
     text += digits[std::to_integer<std::size_t>(byte) >> 4];
     text += digits[std::to_integer<std::size_t>(byte) & 15U];
   }
-  return write_private(file, text + "\n");
+  return text;
+}
+
+core::Result<void> write_secret_file(const std::filesystem::path& file, const core::TenantSecret& secret) {
+  return write_private(file, to_hex(secret) + "\n");
 }
 
 core::Result<KeyPair> node_keys(const Node& node) {

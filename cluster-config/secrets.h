@@ -24,7 +24,9 @@ core::Result<void> write_key_file(const std::filesystem::path& file, const KeyPa
 /// Reads what write_key_file wrote. Error: io; unauthorized when others may read the file; bad_config when it is no key file.
 core::Result<KeyPair> read_key_file(const std::filesystem::path& file);
 
-/// 32 random bytes as 64 hex digits and a newline, mode 0600: for security.secret_file.
+/// 64 lower-case hex digits.
+std::string to_hex(const core::TenantSecret& secret);
+/// The secret as 64 hex digits and a newline, mode 0600: for security.secret_file. Errors as write_key_file.
 core::Result<void> write_secret_file(const std::filesystem::path& file, const core::TenantSecret& secret);
 
 /// The node's own key pair; its public half must be the one in the cluster file. Error: as read_key_file, bad_config.
