@@ -54,11 +54,11 @@ class Decoder {
   }
 
  private:
+  static constexpr std::size_t no_index = ~std::size_t{0};
   struct Step {
     const char* name = "";
-    std::size_t index = 0;
+    std::size_t index = no_index;
   };
-  static constexpr std::size_t no_index = ~std::size_t{0};
   static constexpr std::size_t depth_max = 12;  // the deepest field is Handoff.run.choices[i].names[k].hi
 
   template <class E, class Raw>
