@@ -134,7 +134,7 @@ class GgufDecoder {
     }
     value.at = at_;
     value.count = 1;
-    return scalars(field + " value", value.type, 1, GgufFault::truncated);
+    return scalars(field, " value", value.type, 1, GgufFault::truncated);
   }
 
   /// Skips a string; `bytes` is its length.
@@ -147,16 +147,16 @@ class GgufDecoder {
     return {};
   }
 
-  /// Skips `count` scalars in a row.
-  Refusal scalars(const std::string& field, GgufType type, std::uint64_t count, GgufFault fault) {
+  /// Skips `count` scalars in a row; `part` of the field tells how many there are.
+  Refusal scalars(const std::string& field, const char* part, GgufType type, std::uint64_t count, GgufFault fault) {
     const std::uint64_t each = scalar_bytes(static_cast<std::uint32_t>(type));
     if (count > left() / each) {
-      return refuse(fault, field, number(count) + " x " + std::string(to_string(type)), "at most the " + number(left()) + " bytes left");
+      return refuse(fault, field + part, number(count) + " x " + std::string(to_string(type)), "at most the " + number(left()) + " bytes left");
     }
     if (type == GgufType::boolean) {
       for (std::uint64_t i = 0; i < count; ++i) {
         const auto byte = std::to_integer<unsigned>(file_.bytes_[at_ + i]);
-        if (byte > 1) return refuse(GgufFault::bool_value, field, number(byte), "0 or 1");
+        if (byte > 1) return refuse(GgufFault::bool_value, field + " value", number(byte), "0 or 1");
       }
     }
     at_ += each * count;
@@ -173,7 +173,7 @@ class GgufDecoder {
     value.element = static_cast<GgufType>(element);
     if (Refusal no = read(field + " array length", value.count)) return no;
     value.at = at_;
-    if (scalar_bytes(element) != 0) return scalars(field + " array length", value.element, value.count, GgufFault::array_length);
+    if (scalar_bytes(element) != 0) return scalars(field, " array length", value.element, value.count, GgufFault::array_length);
     // A string takes at least its 8 length bytes, an inner array 12: a count that cannot fit is refused before the walk.
     const std::uint64_t least = value.element == GgufType::string ? 8 : 12;
     if (value.count > left() / least) {
