@@ -3,8 +3,8 @@
 #include "kernels/matmul_kernels.h"
 #include "kernels/pack_layout.h"
 
-// Tiles of half a panel (8 rows, one register) by C columns. The other half of the panel follows at once, so memory is read once
-// and the second pass finds it in the first cache.
+// Tiles of up to 4 columns by a panel. The integer formats take its halves (8 rows, one register) one after the other, so that all
+// fits in 16 registers; the second pass finds the panel in the first cache.
 namespace spillway::kernels {
 
 namespace {
@@ -31,6 +31,7 @@ __m256i mask_of(std::size_t lanes) {
 
 void store(const PanelRun& run, std::size_t row, std::size_t column, __m256 acc) {
   auto* const y = run.y + column * run.y_stride + row;
+  if (row >= run.rows) return;  // this half is padding
   const auto left = run.rows - row;
   if (left >= half_rows) {
     if (run.accumulate) acc = _mm256_add_ps(_mm256_loadu_ps(y), acc);
@@ -103,7 +104,13 @@ struct Q8 {
 template <class Format>
 struct Quantized {
   template <int C>
-  static void tile(const PanelRun& run, std::size_t panel_index, std::size_t half, std::size_t column) {
+  static void tile(const PanelRun& run, std::size_t panel, std::size_t column) {
+    for (std::size_t half = 0; half < 2; ++half) half_tile<C>(run, panel, half, column);
+  }
+
+ private:
+  template <int C>
+  static void half_tile(const PanelRun& run, std::size_t panel_index, std::size_t half, std::size_t column) {
     const auto* const panel = run.panels + panel_index * run.panel_bytes;
     const std::int8_t* x[C];
     const GroupScale* scales[C];
@@ -142,38 +149,45 @@ struct F16 {
   static __m256 load(const std::byte* from) { return load_halves(from); }
 };
 
+/// Both halves of a panel at once: they lie side by side at each k, and two chains of additions hide more latency than one.
 template <class Format>
 struct Float {
   template <int C>
-  static void tile(const PanelRun& run, std::size_t panel_index, std::size_t half, std::size_t column) {
-    const auto* const panel = run.panels + panel_index * run.panel_bytes + half * Format::bytes;
+  static void tile(const PanelRun& run, std::size_t panel_index, std::size_t column) {
+    const auto* const panel = run.panels + panel_index * run.panel_bytes;
     const float* x[C];
-    __m256 acc[C];
+    __m256 acc[2][C];
     for (int c = 0; c < C; ++c) {
       x[c] = run.x + (column + c) * run.x_stride;
-      acc[c] = _mm256_setzero_ps();
+      acc[0][c] = _mm256_setzero_ps();
+      acc[1][c] = _mm256_setzero_ps();
     }
     for (std::size_t i = 0; i < run.k; ++i) {
-      const auto weights = Format::load(panel + i * 2 * Format::bytes);
+      const auto low = Format::load(panel + i * 2 * Format::bytes);
+      const auto high = Format::load(panel + i * 2 * Format::bytes + Format::bytes);
 #pragma GCC unroll 4
-      for (int c = 0; c < C; ++c) acc[c] = _mm256_fmadd_ps(_mm256_set1_ps(x[c][i]), weights, acc[c]);
+      for (int c = 0; c < C; ++c) {
+        const auto element = _mm256_set1_ps(x[c][i]);
+        acc[0][c] = _mm256_fmadd_ps(element, low, acc[0][c]);
+        acc[1][c] = _mm256_fmadd_ps(element, high, acc[1][c]);
+      }
     }
-    for (int c = 0; c < C; ++c) store(run, panel_index * panel_rows + half * half_rows, column + c, acc[c]);
+    for (int c = 0; c < C; ++c)
+      for (std::size_t half = 0; half < 2; ++half) store(run, panel_index * panel_rows + half * half_rows, column + c, acc[half][c]);
   }
 };
 
 template <class Kind>
 void multiply(const PanelRun& run) {
   for (auto panel = run.panel_begin; panel < run.panel_end; ++panel)
-    for (auto column = run.column_begin; column < run.column_end; column += columns_max)
-      for (std::size_t half = 0; half < 2 && panel * panel_rows + half * half_rows < run.rows; ++half) {
-        switch (run.column_end - column) {
-          case 1: Kind::template tile<1>(run, panel, half, column); break;
-          case 2: Kind::template tile<2>(run, panel, half, column); break;
-          case 3: Kind::template tile<3>(run, panel, half, column); break;
-          default: Kind::template tile<4>(run, panel, half, column); break;
-        }
+    for (auto column = run.column_begin; column < run.column_end; column += columns_max) {
+      switch (run.column_end - column) {
+        case 1: Kind::template tile<1>(run, panel, column); break;
+        case 2: Kind::template tile<2>(run, panel, column); break;
+        case 3: Kind::template tile<3>(run, panel, column); break;
+        default: Kind::template tile<4>(run, panel, column); break;
       }
+    }
 }
 
 }  // namespace

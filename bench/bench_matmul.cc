@@ -1,0 +1,113 @@
+// Speed of the matrix products alone, for the shapes of SmolLM2-135M: GB/s of packed weights and GOPS, and what share of the
+// machine's ceilings, measured in the same run, they are. Enough copies of a matrix take turns that one row at a time reads them
+// from memory, as a model step does, and not from a cache.
+//
+//   bench_matmul [--threads N] [--isa scalar|avx2|avx512]
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string_view>
+#include <vector>
+
+#include "bench/machine.h"
+#include "kernels/isa.h"
+#include "kernels/matmul.h"
+
+namespace {
+
+using namespace spillway;
+using kernels::WeightType;
+
+struct Shape {
+  WeightType type;
+  std::size_t rows;
+  std::size_t k;
+};
+
+/// Random codes; scales of 0.015625 (f16 0x2400) so that nothing overflows.
+core::ByteVector random_tensor(const Shape& shape) {
+  core::ByteVector raw(shape.rows * *kernels::row_bytes(shape.type, shape.k));
+  std::mt19937_64 rng{7};
+  for (auto& byte : raw) byte = static_cast<std::byte>(rng() >> 56);
+  const auto unit = shape.type == WeightType::q4_1 ? 20U : shape.type == WeightType::q8_0 ? 34U : shape.type == WeightType::f16 ? 2U : 4U;
+  for (std::size_t i = 0; i < raw.size(); i += unit) {
+    const auto exponent_byte = unit == 4 ? 3 : 1;
+    raw[i + exponent_byte] = unit == 4 ? std::byte{0x3c} : std::byte{0x24};
+    if (shape.type == WeightType::q4_1) raw[i + 3] = std::byte{0x24};
+  }
+  return raw;
+}
+
+/// Seconds per product of n rows, best of several runs over all copies.
+double seconds_of(const std::vector<kernels::PackedMatrix>& copies, std::size_t n, kernels::ThreadPool& pool) {
+  const auto k = copies[0].k();
+  const auto rows = copies[0].rows();
+  std::vector<float> x(n * k);
+  std::mt19937 rng{1};
+  std::normal_distribution<float> normal;
+  for (auto& value : x) value = normal(rng);
+  kernels::QuantizedRows quantized{n, k};
+  std::vector<float> y(n * rows);
+  double best = 1e9;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds{400};
+  do {
+    const auto begin = std::chrono::steady_clock::now();
+    for (const auto& w : copies) {
+      if (kernels::takes_quantized(w.type())) quantized.assign(x.data(), n, k, k, pool);  // as the graph does before most products
+      kernels::matmul(w, {x.data(), k, n, k, &quantized}, y.data(), rows, pool);
+    }
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+    best = std::min(best, elapsed.count() / static_cast<double>(copies.size()));
+  } while (std::chrono::steady_clock::now() < end);
+  return best;
+}
+
+void measure(const Shape& shape, kernels::ThreadPool& pool, double bandwidth, double int8_peak, double fp32_peak) {
+  constexpr std::size_t streamed_bytes = 100'000'000;
+  const auto raw = random_tensor(shape);
+  std::vector<kernels::PackedMatrix> copies;
+  for (std::size_t bytes = 0; bytes < streamed_bytes; bytes += raw.size()) {
+    auto w = kernels::PackedMatrix::pack(shape.type, raw, shape.rows, shape.k, &pool);
+    if (!w) std::fprintf(stderr, "bench_matmul: %s\n", w.error().message.c_str()), std::exit(1);
+    copies.push_back(std::move(*w));
+  }
+  for (const std::size_t n : {1, 8, 32, 512}) {
+    if (n == 512 && copies.size() > 8) copies.erase(copies.begin() + 8, copies.end());
+    const auto seconds = seconds_of(copies, n, pool);
+    const auto bytes = static_cast<double>(copies[0].bytes()) / seconds;
+    const auto ops = 2.0 * static_cast<double>(shape.rows * shape.k * n) / seconds;
+    const auto peak = kernels::takes_quantized(shape.type) ? int8_peak : fp32_peak;
+    std::printf("%-5s %6zu x %-5zu n = %-4zu %9.1f us  %6.1f GB/s (%5.1f %%)  %7.1f GOPS (%5.1f %%)\n", to_string(shape.type).data(),
+                shape.rows, shape.k, n, seconds * 1e6, bytes / 1e9, 100 * bytes / bandwidth, ops / 1e9, peak > 0 ? 100 * ops / peak : 0.0);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  unsigned threads = 2;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string_view key = argv[i];
+    if (key == "--threads") threads = static_cast<unsigned>(std::max(1, std::atoi(argv[i + 1])));
+    const auto isa = kernels::isa_from_string(argv[i + 1]);
+    if (key == "--isa" && (!isa || !kernels::set_isa(*isa))) {
+      std::fprintf(stderr, "bench_matmul: no instruction set %s here\n", argv[i + 1]);
+      return 1;
+    }
+  }
+  const auto bandwidth = bench::read_bandwidth(threads);
+  const auto int8_peak = bench::int8_peak(threads);
+  const auto fp32_peak = bench::fp32_peak(threads);
+  std::printf("isa %s, %u threads; read bandwidth %.1f GB/s, int8 peak %.0f GOPS, f32 peak %.0f GFLOPS\n",
+              kernels::to_string(kernels::current_isa()).data(), threads, bandwidth / 1e9, int8_peak / 1e9, fp32_peak / 1e9);
+  kernels::ThreadPool pool{threads};
+  for (const auto& shape : {Shape{WeightType::q4_1, 576, 576}, Shape{WeightType::q4_1, 192, 576}, Shape{WeightType::q4_1, 1536, 576},
+                            Shape{WeightType::q4_1, 576, 1536}, Shape{WeightType::q8_0, 49152, 576}, Shape{WeightType::f16, 1536, 576},
+                            Shape{WeightType::f32, 1536, 576}})
+    measure(shape, pool, bandwidth, int8_peak, fp32_peak);
+  return 0;
+}
