@@ -435,7 +435,7 @@ void Exports::on(const core::Release& message, Instant now, Actions& out) {
   e.report.frozen = now - e.frozen_at;
   ++context_.counters.exports_committed;
   context_.counters.export_blocks += e.report.blocks_sent;
-  context_.counters.export_bytes += e.report.page_bytes + e.report.row_bytes + e.report.resent_bytes;
+  context_.counters.export_bytes += e.report.page_bytes;
   auto report = make_message(core::MoveReport(e.report));
   ended_.add(message.key, message.new_epoch, e.move.owner, report);
   out.push_back(CacheCore::Local{e.move.source.index, ExportRelease{e.transfer}});

@@ -32,6 +32,12 @@ struct RouterLimits {
   core::Duration report_stale{std::chrono::milliseconds(1000)};  ///< a view older than this gets no new work
   std::uint32_t moves_per_link_max = 16;                         ///< running moves per (source, destination)
   std::uint32_t restarts_max = 16;                               ///< of one stream, then it fails
+  core::Duration waiting_max_time{std::chrono::seconds(30)};     ///< a stream that nobody has room for fails after this long
+  core::Duration stall_max{std::chrono::seconds(2)};             ///< a placed stream without news for this long has its Run sent again, to see
+  core::Duration move_resend{std::chrono::milliseconds(500)};    ///< a Move, and a Release not yet reported on, are sent again this often
+  core::Duration status_max{std::chrono::milliseconds(300)};     ///< other routers' part of a status is waited for this long
+  core::Duration drain_max{std::chrono::seconds(120)};           ///< a drain without progress for this long is reported as failed
+  std::uint32_t gap_tokens_max = 4096;                           ///< tokens kept per stream that came before their turn; beyond it restart
   // Spilling a running stream (one simple rule; 0 of 1000 switches it off): a replica with less than spill_low free blocks of 1000
   // and a queue sends its youngest stream to one with more than spill_high free.
   std::uint32_t spill_low_permille = 50;

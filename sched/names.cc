@@ -1,0 +1,33 @@
+#include "sched/names.h"
+
+#include "core/step.h"
+
+namespace spillway::sched {
+
+using core::block_tokens;
+
+StreamNames::StreamNames(const core::TenantSecret& secret, std::uint64_t salt, std::span<const core::TokenId> prompt, std::uint32_t choices)
+    : secret_(secret), salt_(salt) {
+  core::BlockName parent;
+  std::size_t begin = 0;
+  for (; begin + block_tokens <= prompt.size(); begin += block_tokens) {
+    parent = core::block_name(secret_, salt_, parent, prompt.subspan(begin, block_tokens));
+    prompt_.push_back(parent);
+  }
+  Choice fresh;
+  fresh.tail.assign(prompt.begin() + static_cast<std::ptrdiff_t>(begin), prompt.end());
+  choices_.assign(choices, fresh);
+}
+
+bool StreamNames::add(std::uint32_t choice, core::TokenId token) {
+  Choice& c = choices_[choice];
+  c.tail.push_back(token);
+  if (c.tail.size() < block_tokens) return false;
+  const core::BlockName none;
+  const core::BlockName& parent = !c.names.empty() ? c.names.back() : !prompt_.empty() ? prompt_.back() : none;
+  c.names.push_back(core::block_name(secret_, salt_, parent, c.tail));
+  c.tail.clear();
+  return true;
+}
+
+}  // namespace spillway::sched

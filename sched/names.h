@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/digest.h"
+#include "core/messages.h"
+
+namespace spillway::sched {
+
+/// Names of the full blocks of a stream, made as its tokens come: each is a keyed digest of (salt, name before it, 16 tokens)
+/// (core/digest.h). Blocks that lie wholly in the prompt are shared by all choices; from block floor(prompt / 16) on each choice has
+/// its own. Only routers hold the secret, so only owners make names.
+class StreamNames {
+ public:
+  StreamNames() = default;
+  StreamNames(const core::TenantSecret& secret, std::uint64_t salt, std::span<const core::TokenId> prompt, std::uint32_t choices);
+
+  /// The next generated token of a choice. True when it filled a block: its name is the last of `choice(c)`.
+  bool add(std::uint32_t choice, core::TokenId token);
+
+  const std::vector<core::BlockName>& prompt() const { return prompt_; }
+  const std::vector<core::BlockName>& choice(std::uint32_t choice) const { return choices_[choice].names; }
+  /// Index of the first block that is not wholly in the prompt.
+  std::uint32_t first_own_block() const { return static_cast<std::uint32_t>(prompt_.size()); }
+
+ private:
+  struct Choice {
+    std::vector<core::BlockName> names;
+    std::vector<core::TokenId> tail;  ///< tokens since the last full block, fewer than 16
+  };
+  core::TenantSecret secret_{};
+  std::uint64_t salt_ = 0;
+  std::vector<core::BlockName> prompt_;
+  std::vector<Choice> choices_;
+};
+
+}  // namespace spillway::sched

@@ -1,0 +1,239 @@
+#include "sched/router_core.h"
+
+#include <algorithm>
+
+#include "core/assert.h"
+#include "sched/router_state.h"
+
+namespace spillway::sched {
+
+bool RouterStream::over() const {
+  return std::all_of(choices.begin(), choices.end(), [](const RouterChoice& c) { return c.finish != core::FinishReason::none; });
+}
+
+std::uint64_t RouterStream::generated() const {
+  std::uint64_t tokens = 0;
+  for (const RouterChoice& c : choices) tokens += c.tokens.size();
+  return tokens;
+}
+
+std::size_t RouterStream::early_tokens() const {
+  std::size_t tokens = 0;
+  for (const RouterChoice& c : choices) tokens += c.early.size();
+  return tokens;
+}
+
+RouterState::RouterState(core::NodeId self_id, std::string self_name, core::Incarnation self_incarnation, const RouterLimits& router_limits)
+    : self(self_id), name(std::move(self_name)), incarnation(self_incarnation), limits(router_limits) {
+  views.expect(self, name);
+  views.on_up(self, incarnation, Instant{});
+}
+
+RouterStream* RouterState::find(const StreamKey& key) {
+  const auto it = streams.find(key);
+  return it == streams.end() ? nullptr : &it->second;
+}
+
+void RouterState::post(core::NodeId to, core::Message&& message, Actions& out) const {
+  out.push_back(RouterCore::Post{to, std::make_shared<const core::Message>(std::move(message))});
+}
+
+void RouterState::cancel_stale(core::NodeId from, const StreamKey& key, const Epoch& epoch, Instant now, Actions& out) {
+  constexpr std::size_t remembered_max = 4096;
+  if (cancelled_.size() >= remembered_max) cancelled_.clear();
+  Instant& last = cancelled_.try_emplace({from, key}, Instant::min()).first->second;
+  if (last != Instant::min() && now - last < std::chrono::milliseconds(100)) return;
+  last = now;
+  post(from, core::CancelRun{key, epoch}, out);
+}
+
+void RouterState::touch(RouterStream& s) {
+  Instant next = s.ends_at();
+  if (s.stage == Stage::waiting) next = std::min(next, s.waiting_since + limits.waiting_max_time);
+  next = std::min({next, s.resend_at, s.give_up_at, s.stall_at, s.gap_at});
+  if (s.move) next = std::min({next, s.move->resend_at, s.move->give_up_at});
+  if (next == s.timer) return;
+  if (s.timer != core::never) timers_.erase({s.timer, s.key});
+  s.timer = next;
+  if (next != core::never) timers_.insert({next, s.key});
+}
+
+void RouterState::set_place(RouterStream& s, Stage stage, core::ReplicaRef place) {
+  if (s.stage == Stage::waiting) {
+    waiting_.erase(wait_key(s));
+  } else {
+    views.settled(s.place, s.key);
+    const auto it = placed_.find(s.place.node);
+    it->second.erase(s.key);
+    if (it->second.empty()) placed_.erase(it);
+  }
+  s.stage = stage;
+  s.place = place;
+  s.resend_at = s.give_up_at = s.stall_at = core::never;
+  if (stage != Stage::waiting) placed_[place.node].insert(s.key);
+}
+
+void RouterState::drop_move(RouterStream& s) {
+  if (!s.move) return;
+  views.settled(s.move->destination, s.key);
+  const auto it = links_.find({s.place.node, s.move->destination.node});
+  SPILLWAY_ASSERT(it != links_.end());
+  if (--it->second == 0) links_.erase(it);
+  s.move.reset();
+}
+
+std::vector<core::NodeId> RouterState::other_routers() const {
+  std::vector<core::NodeId> routers;
+  for (const auto& [id, view] : views.all()) {
+    const bool no_router = view.reported && (view.report.roles & static_cast<std::uint32_t>(core::Role::router)) == 0;
+    if (id != self && view.up && !no_router) routers.push_back(id);
+  }
+  return routers;
+}
+
+void RouterState::tick(Instant now, Actions& out) {
+  while (!timers_.empty() && timers_.begin()->first <= now) {
+    RouterStream* s = find(timers_.begin()->second);
+    SPILLWAY_ASSERT(s != nullptr);
+    const StreamKey key = s->key;
+    stream_timer(*s, now, out);
+    if (RouterStream* still = find(key)) {
+      touch(*still);
+      SPILLWAY_ASSERT(still->timer > now);  // or it would be its turn for ever
+    }
+  }
+  close_moves(now, out);
+  operations_tick(now, out);
+  if (now >= drain_at_) move_off_draining(now, out);
+  if (limits.spill_low_permille > 0 && now >= spill_at_) spill(now, out);
+  if (!waiting_.empty() && now >= waiting_at_) place_waiting(now, out);
+}
+
+Instant RouterState::next_tick() const {
+  Instant next = timers_.empty() ? core::never : timers_.begin()->first;
+  if (!waiting_.empty()) next = std::min(next, waiting_at_);
+  for (const auto& [id, move] : closing) next = std::min({next, move.resend_at, move.give_up_at});
+  if (limits.spill_low_permille > 0 && !streams.empty()) next = std::min(next, spill_at_);
+  return std::min({next, drain_at_, operations_next()});
+}
+
+void RouterState::check() const {
+  views.check();
+  std::size_t timers = 0;
+  std::size_t waiting = 0;
+  std::size_t placed = 0;
+  std::map<std::pair<core::NodeId, core::NodeId>, std::uint32_t> links;
+  for (const auto& [key, s] : streams) {
+    SPILLWAY_ASSERT(key == s.key && s.request && s.choices.size() == s.request->choices && !s.over());
+    if (s.timer != core::never) {
+      ++timers;
+      SPILLWAY_ASSERT(timers_.contains({s.timer, key}));
+    }
+    SPILLWAY_ASSERT(s.timer != core::never);  // every wait ends
+    if (s.stage == Stage::waiting) {
+      ++waiting;
+      SPILLWAY_ASSERT(waiting_.contains(wait_key(s)) && !s.move);
+    } else {
+      ++placed;
+      SPILLWAY_ASSERT(placed_.at(s.place.node).contains(key) && s.epoch.owner == incarnation && views.up(s.place.node));
+    }
+    SPILLWAY_ASSERT((s.early_tokens() != 0) == (s.gap_at != core::never));
+    if (s.move) ++links[{s.place.node, s.move->destination.node}];
+    for (const RouterChoice& c : s.choices) SPILLWAY_ASSERT(c.news.empty() && c.tokens.size() <= s.request->tokens_max);
+  }
+  SPILLWAY_ASSERT(timers == timers_.size() && waiting == waiting_.size() && links == links_);
+  for (const auto& [node, keys] : placed_) placed -= keys.size();
+  SPILLWAY_ASSERT(placed == 0);
+}
+
+// -- The public class ------------------------------------------------------------------------------------------------------------
+
+RouterCore::RouterCore(core::NodeId self, std::string name, core::Incarnation incarnation, const RouterLimits& limits)
+    : state_(std::make_unique<State>(self, std::move(name), incarnation, limits)) {}
+RouterCore::~RouterCore() = default;
+RouterCore::RouterCore(RouterCore&&) noexcept = default;
+
+void RouterCore::on(const Admit& admit, Instant now, Actions& out) { state_->admit(admit, now, out); }
+
+void RouterCore::on_cancel(ClientRef client, const StreamKey& key, Instant now, Actions& out) {
+  RouterStream* s = state_->find(key);
+  if (s == nullptr || s->client != client) return;
+  state_->cancel_runs(*s, out);
+  state_->end_choices(*s, core::FinishReason::cancelled, now, out);
+}
+
+void RouterCore::on_client_gone(ClientRef client, Instant now, Actions& out) {
+  const auto it = state_->by_client_.find(client);
+  if (it == state_->by_client_.end()) return;
+  const std::set<StreamKey> keys = std::move(it->second);
+  state_->by_client_.erase(it);
+  for (const StreamKey& key : keys) {
+    RouterStream* s = state_->find(key);
+    state_->cancel_runs(*s, out);
+    s->client = {};
+    state_->end_choices(*s, core::FinishReason::cancelled, now, out);
+  }
+}
+
+void RouterCore::on(core::NodeId from, const core::RunAccepted& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
+void RouterCore::on(core::NodeId from, const core::RunRefused& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
+void RouterCore::on(core::NodeId from, const core::RunReturned& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
+void RouterCore::on(core::NodeId from, const core::Tokens& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
+void RouterCore::on(core::NodeId from, const core::MoveFailed& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
+void RouterCore::on(core::NodeId from, const core::MoveReport& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
+void RouterCore::on(core::NodeId from, const core::AskOwner& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
+
+void RouterCore::on(core::NodeId from, const core::Report& message, Instant now, Actions& out) {
+  if (message.node != from) return;
+  state_->views.on(message, now);
+  state_->drains_on_report(from, now, out);
+  if (message.draining) state_->move_off_draining(now, out);
+  state_->place_waiting(now, out);
+}
+
+void RouterCore::on(core::NodeId from, const core::Announce& message, Instant, Actions&) {
+  if (message.replica.node == from) state_->views.on(message);
+}
+
+void RouterCore::on(core::NodeId from, const core::OperatorMove& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
+void RouterCore::on(core::NodeId from, const core::OperatorMoveDone& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
+void RouterCore::on(core::NodeId from, const core::StatusAsk& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
+void RouterCore::on(core::NodeId from, const core::StatusPart& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
+
+void RouterCore::on_peer_up(core::NodeId peer, core::Incarnation incarnation, Instant now, Actions& out) {
+  state_->on_peer_up(peer, incarnation, now, out);
+}
+void RouterCore::on_peer_suspect(core::NodeId peer, bool suspect, Instant now, Actions& out) {
+  if (NodeView* view = state_->views.find(peer)) view->suspect = suspect;
+  if (!suspect) state_->place_waiting(now, out);
+}
+void RouterCore::on_peer_down(core::NodeId peer, core::Incarnation incarnation, Instant now, Actions& out) {
+  state_->on_peer_down(peer, incarnation, now, out);
+}
+
+void RouterCore::on(ClientRef client, const core::MoveRequest& request, Instant now, Actions& out) { state_->on(client, request, now, out); }
+void RouterCore::on(ClientRef client, const core::DrainRequest& request, Instant now, Actions& out) { state_->on(client, request, now, out); }
+void RouterCore::on(ClientRef client, const core::StatusRequest& request, Instant now, Actions& out) { state_->on(client, request, now, out); }
+void RouterCore::on_tick(Instant now, Actions& out) { state_->tick(now, out); }
+
+void RouterCore::expect_node(core::NodeId node, std::string name) { state_->views.expect(node, std::move(name)); }
+
+void RouterCore::set_draining(bool draining, bool leave, Instant now, Actions& out) {
+  static_cast<void>(now);
+  state_->draining = draining;
+  if (!draining || !leave) return;
+  // The SDK submits again at another router, with its tokens; the blocks are found by their names.
+  while (!state_->streams.empty()) {
+    RouterStream& s = state_->streams.begin()->second;
+    state_->cancel_runs(s, out);
+    state_->fail_stream(s, core::Errc::draining, "node " + state_->name + " is leaving: submit again at another router", {}, out);
+  }
+}
+
+Instant RouterCore::next_tick() const { return state_->next_tick(); }
+core::NodeCounters RouterCore::counters() const { return state_->counters; }
+std::size_t RouterCore::streams() const { return state_->streams.size(); }
+std::vector<core::StreamStatus> RouterCore::stream_status() const { return state_->stream_status(); }
+void RouterCore::check() const { state_->check(); }
+
+}  // namespace spillway::sched

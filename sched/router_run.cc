@@ -1,0 +1,311 @@
+#include <algorithm>
+#include <string>
+
+#include "core/assert.h"
+#include "core/step.h"
+#include "sched/router_state.h"
+
+namespace spillway::sched {
+
+namespace {
+
+using core::block_tokens;
+using core::Errc;
+
+constexpr core::Duration refused_pause = std::chrono::milliseconds(100);
+/// Another try at this replica cannot help this stream.
+bool permanent(Errc code) {
+  return code == Errc::bad_argument || code == Errc::unsupported || code == Errc::incompatible || code == Errc::unknown_model ||
+         code == Errc::no_capacity;
+}
+
+}  // namespace
+
+bool RouterState::serves(const RouterStream& s, const core::ReplicaReport& report) const {
+  const core::Request& request = *s.request;
+  if (report.model != request.model || (request.required & ~report.features) != 0) return false;
+  return !s.bound || (report.weights_digest == s.weights_digest && report.numerics_id == s.numerics_id);
+}
+
+PlacementRequest RouterState::needs(const RouterStream& s) const {
+  PlacementRequest request;
+  request.prefix_weight_permille = limits.prefix_weight_permille;
+  const std::uint64_t prompt = s.request->prompt.size();
+  request.tokens = prompt + s.generated();
+  const std::uint64_t shared = prompt / block_tokens;
+  std::uint64_t blocks = shared;
+  for (const RouterChoice& choice : s.choices) {
+    if (choice.finish == core::FinishReason::none) blocks += (prompt + choice.tokens.size()) / block_tokens + 1 - shared;
+  }
+  request.blocks = static_cast<std::uint32_t>(blocks);
+  return request;
+}
+
+std::vector<PlacementView> RouterState::candidates(const RouterStream& s, Instant now) const {
+  std::vector<const std::vector<core::BlockName>*> names;
+  for (std::uint32_t c = 0; c < s.choices.size(); ++c) names.push_back(&s.names.choice(c));
+  std::vector<PlacementView> list;
+  for (const auto& [id, node] : views.all()) {
+    const bool fit = NodeViews::fit(node, now, limits.report_stale);
+    for (const auto& [index, replica] : node.replicas) {
+      if (!fit || !replica.report.ready || !serves(s, replica.report)) continue;
+      PlacementView view;
+      view.replica = {id, index};
+      const auto avoid = s.avoid.find(view.replica);
+      view.eligible = avoid == s.avoid.end() || now >= avoid->second;
+      view.blocks_free = replica.report.blocks_free;
+      view.blocks_in_flight = replica.blocks_in_flight;
+      view.prefill_tokens = replica.report.prefill_tokens;
+      view.tokens_in_flight = replica.tokens_in_flight;
+      view.streams = replica.report.streams;
+      view.decode_tokens = replica.report.decode_tokens;
+      view.cached_tokens = NodeViews::cached_tokens(replica, s.names.prompt(), names);
+      list.push_back(view);
+    }
+  }
+  return list;
+}
+
+core::Run RouterState::make_run(const RouterStream& s, Instant now) const {
+  core::Run run;
+  run.key = s.key;
+  run.epoch = s.epoch;
+  run.owner = self;
+  run.replica = s.place;
+  run.request = s.request;
+  for (std::uint32_t c = 0; c < s.choices.size(); ++c) {
+    core::ChoiceState& state = run.choices.emplace_back();
+    for (const core::TokenOut& token : s.choices[c].tokens) state.tokens.push_back(token.token);
+    state.finish = s.choices[c].finish;
+    state.names = s.names.choice(c);
+  }
+  run.prompt_names = s.names.prompt();
+  if (s.deadline != core::never) run.deadline_left = std::max(s.deadline - now, core::Duration{1});
+  return run;
+}
+
+void RouterState::send_run(RouterStream& s, core::ReplicaRef replica, Instant now, Actions& out) {
+  const ReplicaView& view = *views.find(replica);
+  const PlacementRequest request = needs(s);
+  set_place(s, Stage::sent, replica);
+  s.epoch = next_epoch();
+  s.also.clear();
+  s.resend_at = now + limits.run_resend;
+  s.give_up_at = now + limits.run_give_up;
+  std::vector<const std::vector<core::BlockName>*> names;
+  for (std::uint32_t c = 0; c < s.choices.size(); ++c) names.push_back(&s.names.choice(c));
+  const std::uint64_t cached = std::min(NodeViews::cached_tokens(view, s.names.prompt(), names), request.tokens);
+  views.sent(replica, s.key, {request.tokens - cached, request.blocks, std::nullopt});
+  s.bound = true;
+  s.weights_digest = view.report.weights_digest;
+  s.numerics_id = view.report.numerics_id;
+  if (!s.accepted_told) {
+    s.accepted_told = true;
+    out.push_back(RouterCore::ToClient{s.client, s.key,
+                                       core::Accepted{s.key.request, s.request->sampling.seed, s.weights_digest, s.numerics_id, view.report.isa,
+                                                      s.request->prompt}});
+  }
+  post(replica.node, make_run(s, now), out);
+  touch(s);
+}
+
+bool RouterState::hopeless(const RouterStream& s) const {
+  if (s.refusal.code == Errc::ok || !permanent(s.refusal.code) || !views.complete()) return false;
+  for (const auto& [id, node] : views.all()) {
+    for (const auto& [index, replica] : node.replicas) {
+      if (!serves(s, replica.report)) continue;
+      const auto avoid = s.avoid.find({id, index});
+      if (avoid == s.avoid.end() || avoid->second != core::never) return false;
+    }
+  }
+  return true;
+}
+
+void RouterState::place_or_wait(RouterStream& s, Instant now, Actions& out) {
+  SPILLWAY_ASSERT(s.stage == Stage::waiting && !s.move);
+  const auto list = candidates(s, now);
+  if (const auto best = place(list, needs(s))) return send_run(s, list[*best].replica, now, out);
+  if (hopeless(s)) return fail_stream(s, s.refusal.code, s.refusal.message, {}, out);
+  wait(s, now, out);
+}
+
+void RouterState::wait(RouterStream& s, Instant now, Actions&) {
+  waiting_.insert(wait_key(s));
+  if (waiting_at_ <= now || waiting_at_ == core::never) waiting_at_ = now + limits.waiting_resend;
+  touch(s);
+}
+
+void RouterState::place_waiting(Instant now, Actions& out) {
+  waiting_at_ = now + limits.waiting_resend;
+  // Those that do not fit do not stop smaller ones behind them, but only so many are looked at in one go.
+  constexpr std::uint32_t misses_max = 64;
+  std::uint32_t misses = 0;
+  const std::vector<WaitKey> order(waiting_.begin(), waiting_.end());
+  for (const WaitKey& key : order) {
+    RouterStream* s = find(std::get<StreamKey>(key));
+    place_or_wait(*s, now, out);
+    s = find(std::get<StreamKey>(key));
+    if (s != nullptr && s->stage == Stage::waiting && ++misses >= misses_max) break;
+  }
+}
+
+void RouterState::restart(RouterStream& s, std::string_view reason, bool count, Instant now, Actions& out) {
+  if (s.move) {
+    post(s.move->destination.node, core::CancelRun{s.key, s.move->new_epoch}, out);
+    revoke(s, Errc::unavailable, reason, false, now, out);
+  }
+  if (s.stage != Stage::waiting) {
+    if (views.up(s.place.node)) post(s.place.node, core::CancelRun{s.key, s.epoch}, out);
+    set_place(s, Stage::waiting, {});
+    waiting_.insert(wait_key(s));
+  }
+  for (RouterChoice& choice : s.choices) choice.early.clear();
+  s.also.clear();
+  s.gap_at = core::never;
+  s.waiting_since = now;
+  if (count) {
+    ++counters.streams_restarted;
+    if (++s.restarts > limits.restarts_max) {
+      return fail_stream(s, Errc::unavailable, "restarted " + std::to_string(s.restarts) + " times, the last time because " + std::string(reason), {}, out);
+    }
+  }
+  place_or_wait(s, now, out);
+}
+
+void RouterState::on(core::NodeId from, const core::RunAccepted& message, Instant now, Actions& out) {
+  if (const auto it = closing.find({message.key, message.epoch}); it != closing.end() && message.imported) {
+    it->second.rows_known = true;
+    it->second.outcome.rows_recomputed = message.rows_to_compute;
+    views.accepted(message.replica, message.key, message.report);
+    finish_closing(it, now, out);
+  }
+  RouterStream* s = find(message.key);
+  const Heard how = s == nullptr ? Heard::no : heard(*s, from, message.epoch);
+  if (how == Heard::no) {
+    if (!closing.contains({message.key, message.epoch})) cancel_stale(from, message.key, message.epoch, now, out);
+    return;
+  }
+  if (how == Heard::also) return;
+  views.accepted(message.replica, message.key, message.report);
+  if (how == Heard::move) {
+    if (s->move->accepted_at == core::never) s->move->accepted_at = now;
+    s->move->rows_to_compute = message.rows_to_compute;
+    return;
+  }
+  if (s->stage == Stage::sent) s->stage = Stage::running;
+  s->resend_at = s->give_up_at = core::never;
+  s->stall_at = now + limits.stall_max;
+  if (!s->cached_known) {
+    s->cached_known = true;
+    s->cached_tokens = message.cached_tokens;
+  }
+  if (views.draining(s->place.node)) drain_at_ = std::min(drain_at_, now);
+  touch(*s);
+}
+
+void RouterState::on(core::NodeId from, const core::RunRefused& message, Instant now, Actions& out) {
+  RouterStream* s = find(message.key);
+  if (s == nullptr || heard(*s, from, message.epoch) != Heard::current || s->stage != Stage::sent) return;
+  s->refusal = {message.code, message.reason, message.retry_after};
+  s->avoid[s->place] = permanent(message.code) ? core::never : now + std::max(message.retry_after, refused_pause);
+  set_place(*s, Stage::waiting, {});
+  waiting_.insert(wait_key(*s));
+  place_or_wait(*s, now, out);
+}
+
+void RouterState::on(core::NodeId from, const core::RunReturned& message, Instant now, Actions& out) {
+  RouterStream* s = find(message.key);
+  const Heard how = s == nullptr ? Heard::no : heard(*s, from, message.epoch);
+  if (how == Heard::no) return;
+  if (message.code == Errc::timeout && s->deadline != core::never && now + RouterStream::deadline_grace >= s->deadline) {
+    cancel_runs(*s, out);
+    return end_choices(*s, core::FinishReason::deadline, now, out);
+  }
+  if (how == Heard::move) {  // taken over and given back before its first token: the source still has everything
+    revoke(*s, message.code, "the destination gave the stream back: " + message.reason, true, now, out);
+    return touch(*s);
+  }
+  if (how == Heard::also && from != s->place.node) return;  // it left that node
+  // Frozen and taken over: what the source says about its copy is of no interest.
+  if (s->move && s->move->accepted_at != core::never) return;
+  s->avoid[s->place] = now + refused_pause;
+  restart(*s, message.reason, message.code != Errc::no_capacity && message.code != Errc::queue_full, now, out);
+}
+
+void RouterState::stream_timer(RouterStream& s, Instant now, Actions& out) {
+  if (now >= s.ends_at()) {
+    cancel_runs(s, out);
+    return end_choices(s, core::FinishReason::deadline, now, out);
+  }
+  if (s.stage == Stage::waiting) {
+    if (now < s.waiting_since + limits.waiting_max_time) return;
+    const std::string why = s.refusal.message.empty() ? "no node had room" : s.refusal.message;
+    return fail_stream(s, Errc::unavailable, "nobody could run it for " + std::to_string(limits.waiting_max_time.count() / 1000000000) + " s: " + why,
+                       limits.waiting_resend, out);
+  }
+  if (now >= s.gap_at) return restart(s, "tokens were lost", true, now, out);
+  if (now >= s.give_up_at) {
+    s.avoid[s.place] = now + limits.run_give_up;
+    return restart(s, "its node did not answer", true, now, out);
+  }
+  if (now >= s.resend_at) {
+    post(s.place.node, make_run(s, now), out);
+    s.resend_at = now + limits.run_resend;
+  }
+  if (now >= s.stall_at) {
+    // Long silence: does it still run there? An answer comes if so.
+    post(s.place.node, make_run(s, now), out);
+    s.stall_at = now + limits.stall_max;
+    if (s.give_up_at == core::never) s.give_up_at = now + limits.run_give_up;
+  }
+  if (!s.move) return;
+  if (now >= s.move->give_up_at) {
+    post(s.move->destination.node, core::CancelRun{s.key, s.move->new_epoch}, out);
+    return revoke(s, Errc::timeout, "the move took too long", true, now, out);
+  }
+  if (now >= s.move->resend_at) {
+    post(s.place.node, core::Move{s.key, s.epoch, s.move->new_epoch, self, s.place, s.move->destination}, out);
+    s.move->resend_at = now + limits.move_resend;
+  }
+}
+
+void RouterState::on_peer_up(core::NodeId peer, core::Incarnation peer_incarnation, Instant now, Actions& out) {
+  if (peer == self) return;
+  const NodeView* view = views.find(peer);
+  if (view != nullptr && view->up) on_peer_down(peer, view->incarnation, now, out);
+  views.on_up(peer, peer_incarnation, now);
+}
+
+void RouterState::on_peer_down(core::NodeId peer, core::Incarnation peer_incarnation, Instant now, Actions& out) {
+  const NodeView* view = views.find(peer);
+  if (peer == self || view == nullptr || !view->up) return;
+  if (peer_incarnation && view->incarnation != peer_incarnation) return;  // of a life before
+  std::vector<StreamKey> running;
+  if (const auto it = placed_.find(peer); it != placed_.end()) running.assign(it->second.begin(), it->second.end());
+  std::vector<StreamKey> arriving;
+  for (const auto& [key, s] : streams) {
+    if (s.move && s.move->destination.node == peer) arriving.push_back(key);
+  }
+  views.on_down(peer);
+  // Most urgent first: room may not be enough for all.
+  std::sort(running.begin(), running.end(), [&](const StreamKey& a, const StreamKey& b) { return wait_key(*find(a)) < wait_key(*find(b)); });
+  for (const StreamKey& key : running) {
+    RouterStream& s = *find(key);
+    if (s.move && s.move->accepted_at != core::never && s.move->destination.node != peer) {
+      // It has been taken over: nobody else can run it now, so this is the commit. A token lost with the source shows as a gap.
+      commit(s, now, out);
+      touch(s);
+      continue;
+    }
+    restart(s, "its node died", true, now, out);
+  }
+  for (const StreamKey& key : arriving) {
+    RouterStream* s = find(key);
+    if (s == nullptr || !s->move || s->move->destination.node != peer) continue;
+    revoke(*s, Errc::unavailable, "the destination died", true, now, out);
+    touch(*s);
+  }
+  drains_on_down(peer, now, out);
+}
+
+}  // namespace spillway::sched
