@@ -62,7 +62,7 @@ core::MessagePtr Exports::failure(const core::Move& move, Errc code, std::string
 void Exports::refuse(const core::Move& move, Errc code, std::string_view reason, Actions& out) {
   auto message = failure(move, code, reason);
   ended_.add(move.key, move.new_epoch, move.owner, message);
-  out.push_back(CacheCore::Post{move.owner, std::move(message)});
+  out.emplace_back(CacheCore::Post{move.owner, std::move(message)});
 }
 
 void Exports::erase(Map::iterator it) {
@@ -73,9 +73,9 @@ void Exports::erase(Map::iterator it) {
 
 void Exports::thaw(Map::iterator it, const Epoch& epoch, std::string_view reason, Actions& out) {
   const Export& e = it->second;
-  out.push_back(CacheCore::Local{e.move.source.index, ExportThaw{e.transfer, epoch}});
+  out.emplace_back(CacheCore::Local{e.move.source.index, ExportThaw{e.transfer, epoch}});
   if (e.offered) {
-    out.push_back(CacheCore::Post{e.move.destination.node,
+    out.emplace_back(CacheCore::Post{e.move.destination.node,
                                   make_message(core::TransferAbort{e.transfer, e.move.key, e.move.new_epoch, std::string(reason)})});
   }
   erase(it);
@@ -96,7 +96,7 @@ void Exports::on(const core::Move& message, Instant now, Actions& out) {
     thaw(it, message.epoch, "the owner moves the stream elsewhere", out);
   }
   if (const auto* ended = ended_.find(message.key, message.new_epoch)) {
-    out.push_back(CacheCore::Post{message.owner, ended->answer});
+    out.emplace_back(CacheCore::Post{message.owner, ended->answer});
     return;
   }
   if (!context_.replicas.contains(message.source.index)) return refuse(message, Errc::unavailable, "the source replica is not loaded", out);
@@ -109,7 +109,7 @@ void Exports::on(const core::Move& message, Instant now, Actions& out) {
   e.began = e.heard = now;
   e.report.key = message.key;
   e.report.new_epoch = message.new_epoch;
-  out.push_back(CacheCore::Local{message.source.index, ExportBegin{e.transfer, message.key, message.epoch}});
+  out.emplace_back(CacheCore::Local{message.source.index, ExportBegin{e.transfer, message.key, message.epoch}});
   exports_.emplace(e.transfer, std::move(e));
 }
 
@@ -149,7 +149,7 @@ void Exports::send_offer(Export& e, std::uint32_t first, Instant now, Actions& o
   if (!e.offered) e.offered_at = now;
   e.offered = true;
   e.resend_at = now + context_.limits.resend;
-  out.push_back(CacheCore::Post{e.move.destination.node, make_message(std::move(offer))});
+  out.emplace_back(CacheCore::Post{e.move.destination.node, make_message(std::move(offer))});
 }
 
 void Exports::on(const ExportGrown& event, Instant now, Actions& out) {
@@ -172,7 +172,7 @@ void Exports::on(const ExportEnded& event, Instant, Actions& out) {
   const Export& e = it->second;
   refuse(e.move, event.code, event.reason, out);
   if (e.offered) {
-    out.push_back(
+    out.emplace_back(
         CacheCore::Post{e.move.destination.node, make_message(core::TransferAbort{e.transfer, e.move.key, e.move.new_epoch, event.reason})});
   }
   erase(it);
@@ -211,7 +211,7 @@ bool Exports::may_read(const Export& e) const {
 
 void Exports::read(Export& e, std::uint32_t ordinal, bool whole, std::uint32_t first_row, std::uint32_t rows, Actions& out) {
   const core::ReplicaInfo& replica = info(e);
-  out.push_back(CacheCore::ReadRows{e.move.source.index, e.transfer, ordinal, e.blocks[ordinal].known.block, whole, first_row, rows});
+  out.emplace_back(CacheCore::ReadRows{e.move.source.index, e.transfer, ordinal, e.blocks[ordinal].known.block, whole, first_row, rows});
   ++reads_;
   ++e.reads;
   budget_bytes_ -= static_cast<std::int64_t>(whole ? replica.page_bytes : rows * replica.row_bytes);
@@ -297,7 +297,7 @@ void Exports::maybe_freeze(Export& e, Instant now, Actions& out) {
   e.ready_since = core::never;
   e.phase = Phase::freezing;
   e.freeze_steps_max = e.decode_steps + 1;
-  out.push_back(CacheCore::Local{e.move.source.index, ExportFreeze{e.transfer, e.freeze_steps_max}});
+  out.emplace_back(CacheCore::Local{e.move.source.index, ExportFreeze{e.transfer, e.freeze_steps_max}});
 }
 
 void Exports::on(const CacheCore::RowsRead& event, Instant now, Actions& out) {
@@ -342,7 +342,7 @@ void Exports::send_frames(Export& e, const CacheCore::RowsRead& event, Instant n
   for (std::uint32_t offset = 0; offset < payload; offset += frame.data_bytes) {
     frame.offset = frame.data_offset = offset;
     frame.data_bytes = std::min(payload - offset, context_.limits.frame_bytes_max);
-    out.push_back(CacheCore::Post{peer, make_message(core::PageFrame(frame))});
+    out.emplace_back(CacheCore::Post{peer, make_message(core::PageFrame(frame))});
   }
   // To this node itself there is no link and no credit.
   if (peer == context_.self) return;
@@ -382,7 +382,7 @@ void Exports::on(const ExportFrozen& event, Instant now, Actions& out) {
   e->handoff = make_message(std::move(handoff));
   if (e->blocks.size() > known) send_offer(*e, known, now, out);
   e->resend_at = now + context_.limits.resend;
-  out.push_back(CacheCore::Post{e->move.destination.node, e->handoff});
+  out.emplace_back(CacheCore::Post{e->move.destination.node, e->handoff});
   pump(now, out);
 }
 
@@ -428,7 +428,7 @@ void Exports::on(const core::Release& message, Instant now, Actions& out) {
   if (it == exports_.end() || it->second.move.new_epoch != message.new_epoch || it->second.phase != Phase::frozen) {
     // Said again: the report was lost, or there never was such a move.
     const auto* ended = ended_.find(message.key, message.new_epoch);
-    if (ended != nullptr && std::holds_alternative<core::MoveReport>(*ended->answer)) out.push_back(CacheCore::Post{ended->to, ended->answer});
+    if (ended != nullptr && std::holds_alternative<core::MoveReport>(*ended->answer)) out.emplace_back(CacheCore::Post{ended->to, ended->answer});
     return;
   }
   Export& e = it->second;
@@ -438,8 +438,8 @@ void Exports::on(const core::Release& message, Instant now, Actions& out) {
   context_.counters.export_bytes += e.report.page_bytes;
   auto report = make_message(core::MoveReport(e.report));
   ended_.add(message.key, message.new_epoch, e.move.owner, report);
-  out.push_back(CacheCore::Local{e.move.source.index, ExportRelease{e.transfer}});
-  out.push_back(CacheCore::Post{e.move.owner, std::move(report)});
+  out.emplace_back(CacheCore::Local{e.move.source.index, ExportRelease{e.transfer}});
+  out.emplace_back(CacheCore::Post{e.move.owner, std::move(report)});
   erase(it);
 }
 
@@ -453,9 +453,9 @@ void Exports::on(const core::Gone& message, Instant, Actions& out) {
   const auto it = find(message.key);
   if (it == exports_.end() || it->second.move.epoch != message.epoch) return;
   const Export& e = it->second;
-  out.push_back(CacheCore::Local{e.move.source.index, ExportRelease{e.transfer}});
+  out.emplace_back(CacheCore::Local{e.move.source.index, ExportRelease{e.transfer}});
   if (e.offered) {
-    out.push_back(CacheCore::Post{e.move.destination.node,
+    out.emplace_back(CacheCore::Post{e.move.destination.node,
                                   make_message(core::TransferAbort{e.transfer, e.move.key, e.move.new_epoch, "the stream is over"})});
   }
   erase(it);
@@ -475,9 +475,9 @@ void Exports::on_peer_gone(core::NodeId peer, Instant now, Actions& out) {
     Export& e = it->second;
     if (e.move.owner == peer) {
       // Nobody hears this stream any more.
-      out.push_back(CacheCore::Local{e.move.source.index, ExportRelease{e.transfer}});
+      out.emplace_back(CacheCore::Local{e.move.source.index, ExportRelease{e.transfer}});
       if (e.offered) {
-        out.push_back(CacheCore::Post{e.move.destination.node,
+        out.emplace_back(CacheCore::Post{e.move.destination.node,
                                       make_message(core::TransferAbort{e.transfer, e.move.key, e.move.new_epoch, "the owner is dead"})});
       }
       erase(it);
@@ -494,7 +494,7 @@ void Exports::on_peer_gone(core::NodeId peer, Instant now, Actions& out) {
 
 void Exports::ask_owner(Export& e, Instant now, Actions& out) {
   e.ask_at = now + context_.limits.ask_owner;
-  out.push_back(CacheCore::Post{e.move.owner, make_message(core::AskOwner{e.move.key, e.move.epoch, e.move.new_epoch, e.move.source})});
+  out.emplace_back(CacheCore::Post{e.move.owner, make_message(core::AskOwner{e.move.key, e.move.epoch, e.move.new_epoch, e.move.source})});
 }
 
 void Exports::tick(Export& e, Instant now, Actions& out) {
@@ -502,7 +502,7 @@ void Exports::tick(Export& e, Instant now, Actions& out) {
     if (now >= e.ask_at) ask_owner(e, now, out);
     if (now < e.resend_at) return;
     if (e.reserved < e.blocks.size()) send_offer(e, e.reserved, now, out);
-    if (!e.handoff_accepted) out.push_back(CacheCore::Post{e.move.destination.node, e.handoff});
+    if (!e.handoff_accepted) out.emplace_back(CacheCore::Post{e.move.destination.node, e.handoff});
     e.resend_at = now + context_.limits.resend;
   } else if (e.offered && now >= e.resend_at) {
     // What is not reserved is offered again; an empty offer keeps the lease while the others copy.

@@ -65,7 +65,7 @@ std::string Imports::wrong_blocks(const Import& import, const core::Offer& offer
 
 void Imports::refuse(const core::Offer& offer, Errc code, std::string_view reason, Actions& out) {
   core::OfferReply reply{offer.transfer, context_.self, false, 0, {}, code, std::string(reason)};
-  out.push_back(CacheCore::Post{offer.source.node, make_message(std::move(reply))});
+  out.emplace_back(CacheCore::Post{offer.source.node, make_message(std::move(reply))});
 }
 
 void Imports::reply(const Import& import, Actions& out) {
@@ -78,7 +78,7 @@ void Imports::reply(const Import& import, Actions& out) {
     if (slot.held) reply.held.push_back(reply.blocks_reserved);
     ++reply.blocks_reserved;
   }
-  out.push_back(CacheCore::Post{import.source.node, make_message(std::move(reply))});
+  out.emplace_back(CacheCore::Post{import.source.node, make_message(std::move(reply))});
 }
 
 void Imports::reply_handoff(const core::Handoff& handoff, bool accepted, Errc code, std::string_view reason, Actions& out) {
@@ -86,11 +86,11 @@ void Imports::reply_handoff(const core::Handoff& handoff, bool accepted, Errc co
   const auto it = imports_.find(handoff.transfer);
   if (it == imports_.end()) return;
   core::HandoffReply answer{handoff.transfer, it->second.key, it->second.new_epoch, accepted, code, std::string(reason)};
-  out.push_back(CacheCore::Post{it->second.source.node, make_message(std::move(answer))});
+  out.emplace_back(CacheCore::Post{it->second.source.node, make_message(std::move(answer))});
 }
 
 void Imports::cancel(Map::iterator it, Actions& out) {
-  out.push_back(CacheCore::Local{it->second.replica, ImportCancel{it->first}});
+  out.emplace_back(CacheCore::Local{it->second.replica, ImportCancel{it->first}});
   imports_.erase(it);
 }
 
@@ -98,7 +98,7 @@ void Imports::abort(Map::iterator it, std::string_view reason, Actions& out) {
   const Import& import = it->second;
   auto message = make_message(core::TransferAbort{import.transfer, import.key, import.new_epoch, std::string(reason)});
   ended_.add(import.key, import.new_epoch, import.source.node, message);
-  out.push_back(CacheCore::Post{import.source.node, std::move(message)});
+  out.emplace_back(CacheCore::Post{import.source.node, std::move(message)});
   cancel(it, out);
 }
 
@@ -106,7 +106,7 @@ void Imports::on(const core::Offer& message, Instant now, Actions& out) {
   if (message.destination.node != context_.self) return;
   if (const auto* ended = ended_.find(message.key, message.new_epoch)) {
     // Over: run here, or refused for good.
-    if (!imports_.contains(message.transfer)) out.push_back(CacheCore::Post{ended->to, ended->answer});
+    if (!imports_.contains(message.transfer)) out.emplace_back(CacheCore::Post{ended->to, ended->answer});
     return;
   }
   auto it = imports_.find(message.transfer);
@@ -156,7 +156,7 @@ void Imports::on(const core::Offer& message, Instant now, Actions& out) {
   }
   import.opened = true;
   ++import.reserving;
-  out.push_back(CacheCore::Local{import.replica, std::move(reserve)});
+  out.emplace_back(CacheCore::Local{import.replica, std::move(reserve)});
 }
 
 void Imports::on(const ImportReserved& event, Instant now, Actions& out) {
@@ -166,7 +166,7 @@ void Imports::on(const ImportReserved& event, Instant now, Actions& out) {
   --import.reserving;
   if (!event.accepted) {
     core::OfferReply refusal{import.transfer, context_.self, false, 0, {}, event.code, event.reason};
-    out.push_back(CacheCore::Post{import.source.node, make_message(std::move(refusal))});
+    out.emplace_back(CacheCore::Post{import.source.node, make_message(std::move(refusal))});
     return cancel(it, out);
   }
   for (const ImportReserved::Slot& given : event.slots) {
@@ -251,7 +251,7 @@ void Imports::part_complete(Import& import, const core::PageFrame& frame, Part&&
   core::SharedBytes data = part.whole ? std::move(part.whole) : part.bytes.empty() ? nullptr : core::share(std::move(part.bytes));
   if (data && core::checksum64(*data) != frame.header.checksum) {
     core::MissingPages again{import.transfer, {{frame.ordinal, frame.first_row, frame.header.rows}}};
-    out.push_back(CacheCore::Post{import.source.node, make_message(std::move(again))});
+    out.emplace_back(CacheCore::Post{import.source.node, make_message(std::move(again))});
     return;
   }
   Slot& slot = import.slots[frame.ordinal];
@@ -259,7 +259,7 @@ void Imports::part_complete(Import& import, const core::PageFrame& frame, Part&&
   slot.taken_mask |= row_mask(frame.first_row, frame.header.rows);
   slot.page_seen = slot.page_seen || frame.whole_page;
   slot.asked_at = now;
-  out.push_back(CacheCore::WriteRows{import.replica, import.transfer, frame.ordinal, slot.block, frame.first_row, frame.header.rows,
+  out.emplace_back(CacheCore::WriteRows{import.replica, import.transfer, frame.ordinal, slot.block, frame.first_row, frame.header.rows,
                                      std::move(data), frame.whole_page});
 }
 
@@ -304,7 +304,7 @@ void Imports::on(const core::Handoff& message, Instant now, Actions& out) {
   if (message.run.replica.node != context_.self) return;
   const auto it = imports_.find(message.transfer);
   if (it == imports_.end()) {
-    if (const auto* ended = ended_.find(message.run.key, message.run.epoch)) out.push_back(CacheCore::Post{ended->to, ended->answer});
+    if (const auto* ended = ended_.find(message.run.key, message.run.epoch)) out.emplace_back(CacheCore::Post{ended->to, ended->answer});
     // Otherwise nothing is known of it, the offer was lost or expired: the source offers and hands off again, or asks the owner.
     return;
   }
@@ -315,7 +315,7 @@ void Imports::on(const core::Handoff& message, Instant now, Actions& out) {
     core::HandoffReply refusal{import.transfer, import.key, import.new_epoch, false, Errc::bad_frame, "the handoff cannot be: " + wrong};
     auto answer = make_message(std::move(refusal));
     ended_.add(import.key, import.new_epoch, import.source.node, answer);
-    out.push_back(CacheCore::Post{import.source.node, std::move(answer)});
+    out.emplace_back(CacheCore::Post{import.source.node, std::move(answer)});
     return cancel(it, out);
   }
   if (!import.handoff) import.ask_at = now + context_.limits.resend / 4;
@@ -349,7 +349,7 @@ void Imports::try_commit(Import& import, Instant, Actions& out) {
   import.committing = true;
   import.ask_at = core::never;
   const core::Handoff& handoff = *import.handoff;
-  out.push_back(CacheCore::Local{import.replica, ImportCommit{import.transfer, handoff.run, handoff.tables, handoff.rows, handoff.blocks}});
+  out.emplace_back(CacheCore::Local{import.replica, ImportCommit{import.transfer, handoff.run, handoff.tables, handoff.rows, handoff.blocks}});
 }
 
 void Imports::on(const ImportCommitted& event, Instant, Actions& out) {
@@ -409,7 +409,7 @@ void Imports::ask_missing(Import& import, Instant now, Actions& out) {
   if (import.committing || import.slots.empty()) return;
   core::MissingPages question{import.transfer, missing(import, now)};
   if (question.ranges.empty()) return;
-  out.push_back(CacheCore::Post{import.source.node, make_message(std::move(question))});
+  out.emplace_back(CacheCore::Post{import.source.node, make_message(std::move(question))});
 }
 
 void Imports::on_tick(Instant now, Actions& out) {

@@ -164,8 +164,8 @@ void RouterState::admit(const RouterCore::Admit& admit, Instant now, Actions& ou
   }
   if (!fine) {
     const core::Error& error = fine.error();
-    out.push_back(RouterCore::ToClient{admit.client, key, core::Failed{key.request, error.code, error.message, error.retry_after}});
-    out.push_back(RouterCore::StreamEnded{key});
+    out.emplace_back(RouterCore::ToClient{admit.client, key, core::Failed{key.request, error.code, error.message, error.retry_after}});
+    out.emplace_back(RouterCore::StreamEnded{key});
     return;
   }
   RouterStream s;
@@ -202,7 +202,7 @@ void RouterState::admit(const RouterCore::Admit& admit, Instant now, Actions& ou
   by_client_[admit.client].insert(key);
   ++by_tenant_[key.tenant];
   if (stream.over()) {
-    out.push_back(RouterCore::ToClient{
+    out.emplace_back(RouterCore::ToClient{
         stream.client, key,
         core::Accepted{key.request, stream.request->sampling.seed, stream.weights_digest, stream.numerics_id, {}, stream.request->prompt}});
     deliver(stream, now, out);
@@ -218,7 +218,7 @@ void RouterState::attach(RouterStream& s, const RouterCore::Admit& admit, Instan
   const bool same = mine.prompt == theirs.prompt && mine.choices == theirs.choices && mine.model == theirs.model && mine.stop == theirs.stop &&
                     (!admit.resumed || admit.resume.seed == mine.sampling.seed);
   if (!same) {
-    out.push_back(RouterCore::ToClient{admit.client, s.key,
+    out.emplace_back(RouterCore::ToClient{admit.client, s.key,
                                        core::Failed{s.key.request, Errc::already_exists, "another request runs under this id", {}}});
     return;
   }
@@ -230,7 +230,7 @@ void RouterState::attach(RouterStream& s, const RouterCore::Admit& admit, Instan
   by_client_[s.client].insert(s.key);
   if (s.accepted_told) {
     const ReplicaView* replica = views.find(s.place);
-    out.push_back(RouterCore::ToClient{s.client, s.key,
+    out.emplace_back(RouterCore::ToClient{s.client, s.key,
                                        core::Accepted{s.key.request, mine.sampling.seed, s.weights_digest, s.numerics_id,
                                                       replica == nullptr ? std::string{} : replica->report.isa, mine.prompt}});
   }

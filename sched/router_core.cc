@@ -35,7 +35,7 @@ RouterStream* RouterState::find(const StreamKey& key) {
 }
 
 void RouterState::post(core::NodeId to, core::Message&& message, Actions& out) const {
-  out.push_back(RouterCore::Post{to, std::make_shared<const core::Message>(std::move(message))});
+  out.emplace_back(RouterCore::Post{to, std::make_shared<const core::Message>(std::move(message))});
 }
 
 void RouterState::cancel_stale(core::NodeId from, const StreamKey& key, const Epoch& epoch, Instant now, Actions& out) {

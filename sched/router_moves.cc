@@ -240,7 +240,7 @@ void RouterState::report_move(const MoveAsker& asker, const core::MoveOutcome& o
   update.rows_recomputed = outcome.rows_recomputed;
   update.pause_max = outcome.pause;
   update.move = outcome;
-  out.push_back(RouterCore::Operation{asker.client, std::move(update)});
+  out.emplace_back(RouterCore::Operation{asker.client, std::move(update)});
 }
 
 void RouterState::move_off_draining(Instant now, Actions& out) {

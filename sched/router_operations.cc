@@ -53,7 +53,7 @@ void RouterState::move_here(RouterStream& s, core::NodeId node, const MoveAsker&
 void RouterState::on(ClientRef client, const core::MoveRequest& request, Instant now, Actions& out) {
   const core::NodeId node = views.by_name(request.node);
   if (!node) {
-    out.push_back(RouterCore::Operation{client, ended(request.operation, Errc::unknown_node, "no node is called " + request.node)});
+    out.emplace_back(RouterCore::Operation{client, ended(request.operation, Errc::unknown_node, "no node is called " + request.node)});
     return;
   }
   for (auto& [key, s] : streams) {
@@ -65,7 +65,7 @@ void RouterState::on(ClientRef client, const core::MoveRequest& request, Instant
   }
   const auto others = other_routers();
   if (others.empty()) {
-    out.push_back(RouterCore::Operation{client, ended(request.operation, Errc::unknown_request, "no stream " + core::to_hex(request.request) + " runs")});
+    out.emplace_back(RouterCore::Operation{client, ended(request.operation, Errc::unknown_request, "no stream " + core::to_hex(request.request) + " runs")});
     return;
   }
   const std::uint64_t id = ++operations_made_;
@@ -149,7 +149,7 @@ void RouterState::on(ClientRef client, const core::DrainRequest& request, Instan
     fine = core::fail(Errc::unavailable, "node " + request.node + " is down");
   }
   if (!fine) {
-    out.push_back(RouterCore::Operation{client, ended(request.operation, fine.error().code, fine.error().message)});
+    out.emplace_back(RouterCore::Operation{client, ended(request.operation, fine.error().code, fine.error().message)});
     return;
   }
   if (request.mode == core::DrainMode::resume) {
@@ -157,7 +157,7 @@ void RouterState::on(ClientRef client, const core::DrainRequest& request, Instan
     for (auto it = drains_.begin(); it != drains_.end();) {
       const auto next = std::next(it);
       if (it->second.node == node && it->second.mode != core::DrainMode::resume) {
-        out.push_back(RouterCore::Operation{it->second.client, ended(it->second.operation, Errc::cancelled, "the drain was taken back")});
+        out.emplace_back(RouterCore::Operation{it->second.client, ended(it->second.operation, Errc::cancelled, "the drain was taken back")});
         drains_.erase(it);
       }
       it = next;
@@ -175,7 +175,7 @@ void RouterState::on(ClientRef client, const core::DrainRequest& request, Instan
   drain.update.streams_left = streams_on(*views.find(node));
   drain.update.text = std::to_string(drain.update.streams_left) + " streams to go";
   post(node, core::Drain{node, request.mode}, out);
-  if (request.mode != core::DrainMode::resume) out.push_back(RouterCore::Operation{client, drain.update});
+  if (request.mode != core::DrainMode::resume) out.emplace_back(RouterCore::Operation{client, drain.update});
 }
 
 void RouterState::drains_on_report(core::NodeId node, Instant now, Actions& out) {
@@ -201,10 +201,10 @@ void RouterState::drains_on_report(core::NodeId node, Instant now, Actions& out)
       if (drain.flagged && left == 0 && (!wanted || !closing_here)) {
         update.done = true;
         if (wanted) update.text = "node " + views.name(node) + " is empty";
-        out.push_back(RouterCore::Operation{drain.client, update});
+        out.emplace_back(RouterCore::Operation{drain.client, update});
         drains_.erase(it);
       } else if (news) {
-        out.push_back(RouterCore::Operation{drain.client, update});
+        out.emplace_back(RouterCore::Operation{drain.client, update});
       }
     }
     it = next;
@@ -221,7 +221,7 @@ void RouterState::drains_on_down(core::NodeId node, Instant, Actions& out) {
       drain.update.done = true;
       drain.update.code = left ? Errc::ok : Errc::unavailable;
       drain.update.text = left ? "node " + views.name(node) + " is empty and has stopped" : "node " + views.name(node) + " died; its streams run elsewhere";
-      out.push_back(RouterCore::Operation{drain.client, drain.update});
+      out.emplace_back(RouterCore::Operation{drain.client, drain.update});
       drains_.erase(it);
     }
     it = next;
@@ -275,7 +275,7 @@ void RouterState::on(ClientRef client, const core::StatusRequest& request, Insta
   status.reply.streams = stream_status();
   const auto others = other_routers();
   if (others.empty()) {
-    out.push_back(RouterCore::Status{client, std::move(status.reply)});
+    out.emplace_back(RouterCore::Status{client, std::move(status.reply)});
     return;
   }
   status.give_up_at = now + limits.status_max;
@@ -298,7 +298,7 @@ void RouterState::on(core::NodeId from, const core::StatusPart& message, Instant
     if (status.silent.erase(from) == 0) return;
     status.reply.streams.insert(status.reply.streams.end(), message.streams.begin(), message.streams.end());
     if (!status.silent.empty()) return;
-    out.push_back(RouterCore::Status{status.client, std::move(status.reply)});
+    out.emplace_back(RouterCore::Status{status.client, std::move(status.reply)});
     statuses_.erase(it);
   }
   if (const auto it = remote_moves_.find(message.operation); it != remote_moves_.end()) {
@@ -311,7 +311,7 @@ void RouterState::on(core::NodeId from, const core::StatusPart& message, Instant
       remote.give_up_at = now + limits.move_max + limits.drain_max;
     }
     if (!remote.silent.empty() || remote.found) return;
-    out.push_back(RouterCore::Operation{
+    out.emplace_back(RouterCore::Operation{
         remote.client, ended(remote.operation, Errc::unknown_request, "no stream " + core::to_hex(remote.request) + " runs on any node that answers")});
     remote_moves_.erase(it);
   }
@@ -323,7 +323,7 @@ void RouterState::operations_tick(Instant now, Actions& out) {
   for (auto it = statuses_.begin(); it != statuses_.end();) {
     const auto next = std::next(it);
     if (now >= it->second.give_up_at) {
-      out.push_back(RouterCore::Status{it->second.client, std::move(it->second.reply)});
+      out.emplace_back(RouterCore::Status{it->second.client, std::move(it->second.reply)});
       statuses_.erase(it);
     }
     it = next;
@@ -334,7 +334,7 @@ void RouterState::operations_tick(Instant now, Actions& out) {
     if (now >= remote.give_up_at) {
       const std::string text = remote.found ? "the owner of the stream did not say how the move ended"
                                             : "no stream " + core::to_hex(remote.request) + " runs on any node that answers";
-      out.push_back(RouterCore::Operation{remote.client, ended(remote.operation, remote.found ? Errc::timeout : Errc::unknown_request, text)});
+      out.emplace_back(RouterCore::Operation{remote.client, ended(remote.operation, remote.found ? Errc::timeout : Errc::unknown_request, text)});
       remote_moves_.erase(it);
     }
     it = next;
@@ -346,7 +346,7 @@ void RouterState::operations_tick(Instant now, Actions& out) {
       drain.update.done = true;
       drain.update.code = Errc::timeout;
       drain.update.text = std::to_string(drain.update.streams_left) + " streams are still there and do not get on";
-      out.push_back(RouterCore::Operation{drain.client, drain.update});
+      out.emplace_back(RouterCore::Operation{drain.client, drain.update});
       drains_.erase(it);
     } else if (!drain.flagged && now >= drain.resend_at) {
       post(drain.node, core::Drain{drain.node, drain.mode}, out);

@@ -101,7 +101,7 @@ void RouterState::send_run(RouterStream& s, core::ReplicaRef replica, Instant no
   s.numerics_id = view.report.numerics_id;
   if (!s.accepted_told) {
     s.accepted_told = true;
-    out.push_back(RouterCore::ToClient{s.client, s.key,
+    out.emplace_back(RouterCore::ToClient{s.client, s.key,
                                        core::Accepted{s.key.request, s.request->sampling.seed, s.weights_digest, s.numerics_id, view.report.isa,
                                                       s.request->prompt}});
   }

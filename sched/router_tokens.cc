@@ -122,14 +122,14 @@ bool RouterState::deliver(RouterStream& s, Instant now, Actions& out) {
     choice.news.clear();
     if (ends) delta.finish = choice.finish;
     choice.finish_told = choice.finish_told || ends;
-    out.push_back(RouterCore::ToClient{s.client, s.key, std::move(delta)});
+    out.emplace_back(RouterCore::ToClient{s.client, s.key, std::move(delta)});
   }
   if (!s.over()) return true;
   ++counters.streams_finished;
   core::Finished finished{s.key.request, static_cast<std::uint32_t>(s.request->prompt.size()), static_cast<std::uint32_t>(s.generated()),
                           s.cached_tokens, s.moves, s.restarts, {}, now - s.admitted};
   if (s.first_token != core::never) finished.ttft = s.first_token - s.admitted;
-  out.push_back(RouterCore::ToClient{s.client, s.key, finished});
+  out.emplace_back(RouterCore::ToClient{s.client, s.key, finished});
   if (s.move) {
     post(s.move->destination.node, core::CancelRun{s.key, s.move->new_epoch}, out);
     revoke(s, core::Errc::unknown_request, "the stream finished before it was taken over", false, now, out);
@@ -154,7 +154,7 @@ void RouterState::cancel_runs(RouterStream& s, Actions& out) {
 void RouterState::fail_stream(RouterStream& s, core::Errc code, std::string reason, core::Duration retry_after, Actions& out) {
   ++counters.streams_failed;
   for (const RouterChoice& choice : s.choices) counters.tokens_lost += choice.news.size();
-  out.push_back(RouterCore::ToClient{s.client, s.key, core::Failed{s.key.request, code, std::move(reason), retry_after}});
+  out.emplace_back(RouterCore::ToClient{s.client, s.key, core::Failed{s.key.request, code, std::move(reason), retry_after}});
   forget(s, out);
 }
 
@@ -174,7 +174,7 @@ void RouterState::forget(RouterStream& s, Actions& out) {
   const auto tenant = by_tenant_.find(key.tenant);
   SPILLWAY_ASSERT(tenant != by_tenant_.end());
   if (--tenant->second == 0) by_tenant_.erase(tenant);
-  out.push_back(RouterCore::StreamEnded{key});
+  out.emplace_back(RouterCore::StreamEnded{key});
   streams.erase(key);
 }
 
