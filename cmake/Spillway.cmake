@@ -85,7 +85,7 @@ function(spillway_test_run run binary)
   if(SPILLWAY_SANITIZE)
     math(EXPR timeout "${timeout} * 5")
     set(environment ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
-      TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/cmake/tsan.supp:halt_on_error=1:second_deadlock_stack=1)
+      TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/cmake/tsan.supp:halt_on_error=1:suppress_equal_addresses=0)
   endif()
   set_tests_properties(${run} PROPERTIES TIMEOUT ${timeout} LABELS "${ARG_LABELS}" ENVIRONMENT "${environment}")
   if("quick" IN_LIST ARG_LABELS)
