@@ -38,8 +38,8 @@ enum class EnvelopeKind : std::uint8_t {
 };
 
 /// What travels between two nodes. On the control and token lanes `sequence` counts data envelopes of this (session, lane) from
-/// 1, and they are resent until acknowledged; on the bulk lane sequence counts but nothing is resent. `acknowledged` and `credit`
-/// speak of the other direction.
+/// 1, and they are resent until acknowledged; on the bulk lane nothing is resent and `sequence` counts bytes (sched/link_core.h says
+/// what it means in each kind of envelope). `acknowledged` and `credit` speak of the other direction.
 struct Envelope {
   std::uint16_t version = protocol_version;
   EnvelopeKind kind = EnvelopeKind::data;

@@ -12,6 +12,7 @@ BatcherCore::BatcherCore(core::ReplicaRef self, core::Incarnation, const core::R
     : state_(std::make_unique<State>(self, info, limits)) {}
 BatcherCore::~BatcherCore() = default;
 BatcherCore::BatcherCore(BatcherCore&&) noexcept = default;
+BatcherCore& BatcherCore::operator=(BatcherCore&&) noexcept = default;
 
 void BatcherCore::on(const core::Run& run, Instant now, Actions& out) {
   state_->on_run(run, now, out);

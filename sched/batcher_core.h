@@ -29,6 +29,10 @@ struct BatcherLimits {
 /// to the worker and the result to `on(StepResult)`. At most one step is in flight. While it is, events are taken in and their
 /// effect on sequences of that step waits for its end.
 ///
+/// Epochs. A stream is known by (key, incarnation of its owner): a client may submit again at another router, and epochs of two
+/// owners cannot be compared. A Run of a newer epoch replaces the stream, the same epoch is answered again, an older one is ignored,
+/// also for `ended_memory` after the stream ended or was refused.
+///
 /// Streams. A stream is one Run: n choices that share the prompt's blocks; the prompt is computed once and forks; a growing block
 /// that is shared is copied on write. `computed rows` of a choice = positions whose KV is in its blocks; the next decode step feeds
 /// the last known token. A Run with tokens so far recomputes only what neither the prefix index nor an import supplies.
@@ -55,6 +59,7 @@ class BatcherCore {
   BatcherCore(core::ReplicaRef self, core::Incarnation incarnation, const core::ReplicaInfo& info, const BatcherLimits& limits);
   ~BatcherCore();
   BatcherCore(BatcherCore&&) noexcept;
+  BatcherCore& operator=(BatcherCore&&) noexcept;
 
   // Messages from owners.
   void on(const core::Run& run, Instant now, Actions& out);
@@ -70,11 +75,12 @@ class BatcherCore {
   void on(const ImportCancel& event, Instant now, Actions& out);
   // From the worker.
   void on(const core::StepResult& result, Instant now, Actions& out);
-  /// The worker failed (threw, or its device is gone): every stream is returned to its owner, every export and import ends, all
-  /// blocks are forgotten. The replica comes back as a new generation with `on_worker_ready`.
+  /// The worker failed (threw, or its device is gone): every stream is returned to its owner, every export ends (ExportEnded), every
+  /// import too (ImportCommitted, not accepted, whether a commit was asked for or not), all blocks are forgotten. The replica comes back as a new generation with `on_worker_ready`.
   void on_worker_failed(std::string_view reason, Instant now, Actions& out);
   void on_worker_ready(Instant now, Actions& out);
-  /// Every stream owned by an older incarnation of `owner` (any, when the node is dead: `alive` is zero) is dropped.
+  /// Every stream owned by an older incarnation of `owner` (any, when the node is dead: `alive` is zero) is dropped. Call it also when
+  /// a peer comes up, with the incarnation it shows: Runs of any other incarnation of that node are then ignored.
   void on_owner_gone(core::NodeId owner, core::Incarnation alive, Instant now, Actions& out);
   /// Deadlines, forgotten epochs. Call at `next_tick()` or some milliseconds later.
   void on_tick(Instant now, Actions& out);

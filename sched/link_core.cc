@@ -443,6 +443,7 @@ LinkCore::LinkCore(core::NodeId self, Incarnation incarnation, core::NodeId peer
     : state_(std::make_unique<State>(self, incarnation, peer, hello, limits, session_seed)) {}
 LinkCore::~LinkCore() = default;
 LinkCore::LinkCore(LinkCore&&) noexcept = default;
+LinkCore& LinkCore::operator=(LinkCore&&) noexcept = default;
 
 bool LinkCore::send(const MessagePtr& message, Instant now, Actions& out) { return state_->send(message, now, out); }
 void LinkCore::on(const Envelope& envelope, Instant now, Actions& out) { state_->on(envelope, now, out); }

@@ -28,6 +28,10 @@ struct LinkLimits {
 /// One side of the link to one peer. Control and token lanes: in order, once, resent until acknowledged, within one session of
 /// (our incarnation, peer incarnation). Bulk: unordered effort, bounded by the credit the peer grants. Pure.
 ///
+/// Sequence numbers by kind of envelope. Data on control and token: 1, 2, ... Data on bulk: bytes of bulk sent in the session, this
+/// envelope included (so what is lost shows as a gap, and its credit comes back); a heartbeat says the same total. Welcome: the
+/// session of the hello it answers, which is what joins the two sessions.
+///
 /// A peer that shows another incarnation is a new process: the old one is dead at once (PeerDown for the old, then PeerUp). What was
 /// queued for the old incarnation is dropped: cores hear of it through PeerDown and decide anew.
 class LinkCore {
@@ -69,6 +73,7 @@ class LinkCore {
            std::uint64_t session_seed);
   ~LinkCore();
   LinkCore(LinkCore&&) noexcept;
+  LinkCore& operator=(LinkCore&&) noexcept;
 
   /// Queue a message; sent at once when the peer is up. False (and dropped) while the peer is down: its death was or will be told.
   bool send(const core::MessagePtr& message, core::Instant now, Actions& out);

@@ -21,7 +21,7 @@ struct LinkOptions {
   bool restarts = true;
   bool replays = true;
   core::Duration length{std::chrono::seconds(12)};
-  LinkLimits limits;
+  LinkLimits limits{};
 };
 
 struct LinkCounts {
