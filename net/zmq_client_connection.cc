@@ -218,7 +218,11 @@ void ZmqClientConnection::on_monitor() {
       case ZMQ_EVENT_CONNECT_RETRIED:
         if (!greeted_) return gone(Errc::unavailable, "nobody listens at " + options_.endpoint);
         break;
-      default: return gone(Errc::unavailable, "the connection to " + options_.endpoint + " is lost");
+      default:
+        // A refused key may show as a mere end: the refusal and the end race within libzmq.
+        return gone(Errc::unavailable, greeted_ ? "the connection to " + options_.endpoint + " is lost"
+                                                : options_.endpoint + " closed the connection before it answered: is it a router's client port, "
+                                                                      "and is your key in the cluster file?");
     }
   }
 }

@@ -213,9 +213,8 @@ core::Result<void> ZmqLoop::Impl::open() {
 namespace {
 
 /// What all listening sockets have in common.
-void set_listener(ZmqSocket& socket, const std::string& endpoint, std::size_t message_bytes_max, int messages_max) {
+void set_listener(ZmqSocket& socket, const std::string& endpoint, std::size_t message_bytes_max, int messages_max, core::Duration silence_max) {
   constexpr int heartbeat_ms = 1000;
-  constexpr int heartbeat_timeout_ms = 3000;
   constexpr int handshake_ms = 3000;
   socket.set(ZMQ_MAXMSGSIZE, static_cast<std::int64_t>(message_bytes_max));
   socket.set(ZMQ_RCVHWM, messages_max);
@@ -223,7 +222,7 @@ void set_listener(ZmqSocket& socket, const std::string& endpoint, std::size_t me
   socket.set(ZMQ_HANDSHAKE_IVL, handshake_ms);
   // A peer whose machine is gone leaves no trace on the connection; libzmq's own pings find it and free the descriptor.
   socket.set(ZMQ_HEARTBEAT_IVL, heartbeat_ms);
-  socket.set(ZMQ_HEARTBEAT_TIMEOUT, heartbeat_timeout_ms);
+  socket.set(ZMQ_HEARTBEAT_TIMEOUT, static_cast<int>(core::to_ms(silence_max)));
   if (endpoint.find('[') != std::string::npos) socket.set(ZMQ_IPV6, 1);
 }
 
@@ -236,7 +235,9 @@ core::Result<void> ZmqLoop::Impl::bind_lane(Lane lane) {
   // Peers choose no routing id: this socket never answers, and so no connection can take the place of another.
   ZmqSocket router(*context, ZMQ_ROUTER);
   router.set(ZMQ_AFFINITY, bulk ? bulk_io : quick_io);
-  set_listener(router, endpoint, std::max(options.message_bytes_max, bulk ? options.frame_bytes_max : 0), options.peer_messages_max[index(lane)]);
+  constexpr auto silence_max = std::chrono::seconds(3);
+  set_listener(router, endpoint, std::max(options.message_bytes_max, bulk ? options.frame_bytes_max : 0),
+               options.peer_messages_max[index(lane)], silence_max);
   if (!options.keys.empty()) router.set_curve_server(options.keys, "nodes");
   if (auto done = router.bind(endpoint); !done) return done;
   bound.endpoints[index(lane)] = router.last_endpoint();
@@ -248,7 +249,9 @@ core::Result<void> ZmqLoop::Impl::bind_clients() {
   if (options.client_bind.empty()) return {};
   ZmqSocket router(*context, ZMQ_ROUTER);
   router.set(ZMQ_AFFINITY, quick_io);
-  set_listener(router, options.client_bind, options.message_bytes_max, options.client_messages_max);
+  // Later than our own pings, which know the client and tell the router.
+  const auto silence_max = options.client_silence_max + std::chrono::seconds(2);
+  set_listener(router, options.client_bind, options.message_bytes_max, options.client_messages_max, silence_max);
   router.set(ZMQ_ROUTER_MANDATORY, 1);  // sending to a client that is gone is an error: that is how we know
   if (!options.keys.empty()) router.set_curve_server(options.keys, "clients");
   if (auto done = router.bind(options.client_bind); !done) return done;

@@ -36,6 +36,7 @@ struct Router : test::Node {
                                      gone.emplace_back(client, reason);
                                    }});
   }
+  ~Router() { loop->stop(); }  // before what the callbacks use
   static test::NodeOptions with_clients(test::NodeOptions options) {
     options.clients = true;
     return options;
@@ -281,7 +282,8 @@ BOOST_AUTO_TEST_CASE(keys_and_tokens_decide_the_tenant) {
   Client nobody(to(router));  // a fresh key and no token
   BOOST_TEST((nobody.wait_gone().code == core::Errc::unauthorized));
   Client stranger(to(strict));  // no tokens there: the key check itself says no
-  BOOST_TEST((stranger.wait_gone().code == core::Errc::unauthorized));
+  const auto refused = stranger.wait_gone().code;  // libzmq may end the connection before its refusal is read
+  BOOST_TEST((refused == core::Errc::unauthorized || refused == core::Errc::unavailable));
   BOOST_TEST(strict.loop->counters().keys_refused > 0U);
   BOOST_TEST(strict.heard_count() == 0U);
 }
