@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(float_weights_agree_with_float64) {
 BOOST_AUTO_TEST_CASE(quantised_weights_differ_by_the_rounding_of_activations) {
   for (const std::size_t n : {1U, 40U, 300U}) {
     const double error = relative_error({}, core::PageFormat::raw32, n);
-    BOOST_TEST(error < 0.03);
+    BOOST_TEST(error < 0.06);  // a wrong wire gives about 1
     BOOST_TEST(error > 1e-5);
     BOOST_TEST_MESSAGE("mixed weights, " << n << " tokens: " << error);
   }

@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "model/paced_tokenizer.h"
-
 namespace {
 
 using namespace spillway;
@@ -188,15 +186,4 @@ BOOST_AUTO_TEST_CASE(paced_wrong_plans_are_refused_by_name_and_change_nothing) {
   }
   BOOST_TEST(!model::PacedDevice::make({.page_bytes = 1000}).has_value());
   BOOST_TEST(!model::PacedDevice::make({.vocabulary = 260}).has_value());
-}
-
-BOOST_AUTO_TEST_CASE(paced_vocabulary_writes_any_prompt_and_answers_in_words) {
-  const auto tokenizer = model::paced_tokenizer(32'000);
-  BOOST_REQUIRE(tokenizer.has_value());
-  const std::string prompt = "Caption: \xc3\xa9t\xc3\xa9, goal!";
-  const auto tokens = (*tokenizer)->encode_prompt(prompt);
-  BOOST_REQUIRE(tokens.has_value());
-  BOOST_TEST(*(*tokenizer)->decode(*tokens, true) == prompt);
-  BOOST_TEST((*tokenizer)->piece(31'999).starts_with(' '));
-  BOOST_TEST((*tokenizer)->piece(260) == " baba");
 }

@@ -84,7 +84,7 @@ class Maker {
     header();
     const std::uint32_t q_width = o.heads * o.head_dim;
     const std::uint32_t kv_width = o.kv_heads * o.head_dim;
-    matrix("token_embd.weight", o.width, model_.vocabulary, 1.0);
+    matrix("token_embd.weight", o.width, model_.vocabulary, 0.25);  // small, so that layers outweigh the token itself
     norm("output_norm.weight", o.width);
     if (!o.tied) matrix("output.weight", o.width, model_.vocabulary, 1.5 / std::sqrt(o.width));
     if (o.rope_factors) {

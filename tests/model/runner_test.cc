@@ -1,0 +1,58 @@
+// Every row's logits by whatever grouping of rows into steps.
+
+#include "model/runner.h"
+
+#include <boost/test/unit_test.hpp>
+#include <numeric>
+#include <vector>
+
+#include "model/cpu_device.h"
+#include "tests/model/tiny_model.h"
+
+using namespace spillway;
+
+BOOST_AUTO_TEST_SUITE(runner)
+
+BOOST_AUTO_TEST_CASE(all_rows_at_once_equal_rows_one_by_one) {
+  auto device = model::CpuDevice::make({.path = model::test::write_tiny_model({}), .blocks = 16, .threads = 2, .step_rows_max = 128});
+  BOOST_REQUIRE(device.has_value());
+  auto& runner = (*device)->runner();
+  const std::size_t vocabulary = (*device)->info().vocabulary;
+  std::vector<core::TokenId> tokens(70);
+  std::iota(tokens.begin(), tokens.end(), 5);
+  std::vector<core::BlockId> blocks{3, 1, 4, 2, 0};
+
+  // More wanted rows than one product of the head takes, given out in order.
+  std::vector<model::WantedRow> wanted;
+  for (std::uint32_t r = 0; r < tokens.size(); ++r) wanted.push_back({0, r});
+  std::vector<std::vector<float>> all;
+  const core::StepItem whole{{}, 0, tokens, blocks, {}};
+  runner.run({&whole, 1}, wanted, [&](std::size_t index, const float* logits) {
+    BOOST_TEST(index == all.size());
+    all.emplace_back(logits, logits + vocabulary);
+  });
+  BOOST_REQUIRE(all.size() == tokens.size());
+
+  blocks = {9, 10, 11, 12, 13};
+  for (std::uint32_t r = 0; r < tokens.size(); ++r) {
+    const core::StepItem one{{}, r, {tokens[r]}, blocks, {}};
+    const model::WantedRow row{0, 0};
+    runner.run({&one, 1}, {&row, 1}, [&](std::size_t, const float* logits) {
+      BOOST_TEST((std::vector<float>(logits, logits + vocabulary) == all[r]));
+    });
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_step_without_wanted_rows_only_writes_pages) {
+  auto device = model::CpuDevice::make({.path = model::test::write_tiny_model({}), .blocks = 2, .step_rows_max = 16});
+  BOOST_REQUIRE(device.has_value());
+  const core::StepItem item{{}, 0, {1, 2, 3}, {1}, {}};
+  (*device)->runner().run({&item, 1}, {}, [](std::size_t, const float*) { BOOST_ERROR("no row was asked for"); });
+  std::vector<std::byte> rows(3 * (*device)->info().row_bytes);
+  (*device)->read_rows(1, 0, 3, rows);
+  std::size_t zeros = 0;
+  for (const auto byte : rows) zeros += byte == std::byte{0} ? 1 : 0;
+  BOOST_TEST(zeros < rows.size() / 4);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
