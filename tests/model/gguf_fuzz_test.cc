@@ -13,7 +13,6 @@
 #include <map>
 #include <new>
 #include <random>
-#include <regex>
 #include <set>
 #include <string>
 #include <vector>
@@ -32,19 +31,39 @@ std::atomic<std::size_t> peak_bytes{0};
 
 }  // namespace
 
-void* operator new(std::size_t size) {
+namespace {
+
+void* counted_allocation(std::size_t size) noexcept {
   void* memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
+  if (memory == nullptr) return nullptr;
   const std::size_t now = live_bytes += ::malloc_usable_size(memory);
   if (now > peak_bytes) peak_bytes = now;
   return memory;
 }
-void operator delete(void* memory) noexcept {
+
+void counted_release(void* memory) noexcept {
   if (memory == nullptr) return;
   live_bytes -= ::malloc_usable_size(memory);
   std::free(memory);
 }
-void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
+
+void* or_throw(void* memory) {
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return or_throw(counted_allocation(size)); }
+void* operator new[](std::size_t size) { return or_throw(counted_allocation(size)); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted_allocation(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted_allocation(size); }
+void operator delete(void* memory) noexcept { counted_release(memory); }
+void operator delete[](void* memory) noexcept { counted_release(memory); }
+void operator delete(void* memory, std::size_t) noexcept { counted_release(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { counted_release(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { counted_release(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { counted_release(memory); }
 
 using namespace spillway;
 using namespace spillway::model;
@@ -55,12 +74,25 @@ namespace {
 constexpr std::size_t file_bytes_max = 64U << 10;
 constexpr std::size_t slack_bytes = 64U << 20;
 
-/// "FAULT FIELD" of a refusal, the field without its numbers and names: one branch of the decoder.
+/// "FAULT: FIELD" of a refusal, the field without its numbers and names: one branch of the decoder.
 std::string branch_of(const GgufError& error) {
-  static const std::regex names(R"(\[\d+\]| ?"(\\.|[^"\\])*"(\.\.\.)?)");
-  static const std::regex numbers(R"((dimension|element) \d+)");
-  std::string field = std::regex_replace(error.field, names, "");
-  field = std::regex_replace(field, numbers, "$1");
+  std::string field;
+  bool name = false;
+  for (std::size_t i = 0; i < error.field.size(); ++i) {
+    const char c = error.field[i];
+    if (name) {
+      if (c == '\\') ++i;
+      if (c == '"') name = false;
+    } else if (c == '"') {
+      name = true;
+      if (error.field[i - 1] == ' ') field.pop_back();
+    } else if (c != '[' && c != ']' && (c < '0' || c > '9')) {
+      field += c;
+    }
+  }
+  while (field.ends_with(' ') || field.ends_with('.')) field.pop_back();
+  for (std::size_t at; (at = field.find("...")) != field.npos;) field.erase(at, 3);
+  for (std::size_t at; (at = field.find("  ")) != field.npos;) field.erase(at, 1);
   return std::string(to_string(error.fault)) + ": " + field;
 }
 
