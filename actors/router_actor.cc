@@ -36,10 +36,28 @@ void add_text(Self self, const core::StreamKey& key, core::Delta& delta) {
   if (delta.finish != core::FinishReason::none) delta.text += choice.stream->finish();
 }
 
+std::string name_of(const RouterShell& shell, core::NodeId node) {
+  const auto found = shell.setup.nodes.find(node);
+  return found == shell.setup.nodes.end() ? "?" : found->second;
+}
+
+/// The owner's word on moves, for those who read logs: when one begins and when it is committed.
+void log_move(const RouterShell& shell, const core::Message& message) {
+  if (const auto* move = std::get_if<core::Move>(&message)) {
+    core::log_info("move " + core::to_hex(move->key.request) + " begins: " + name_of(shell, move->source.node) + " to " +
+                   name_of(shell, move->destination.node) + ", epoch " + std::to_string(move->new_epoch.counter));
+  } else if (const auto* release = std::get_if<core::Release>(&message)) {
+    core::log_info("move " + core::to_hex(release->key.request) + " committed, epoch " + std::to_string(release->new_epoch.counter));
+  }
+}
+
 void perform(Self self, Core::Action& action) {
   auto& shell = state(self);
   std::visit(Overloaded{
-                 [&](Core::Post& a) { post(self, *shell.setup.wiring, a.to, a.message); },
+                 [&](Core::Post& a) {
+                   log_move(shell, *a.message);
+                   post(self, *shell.setup.wiring, a.to, a.message);
+                 },
                  [&](Core::ToClient& a) {
                    if (auto* delta = std::get_if<core::Delta>(&a.message)) add_text(self, a.key, *delta);
                    std::visit([&](auto& message) { send(self, a.client, std::move(message)); }, a.message);
