@@ -233,7 +233,7 @@ core::ReplicaReport BatcherState::report(Instant now) const {
   r.tokens_per_second = rate_.last_second(now);
   r.step_base = step_time_.base();
   r.step_row = step_time_.row();
-  r.isa = info_.isa;
+  r.isa = info.isa;
   return r;
 }
 
