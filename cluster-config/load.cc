@@ -166,21 +166,33 @@ class Builder {
     }
   }
 
-  void add_members(const PoolEntry& entry, const NameRange& range, const std::string& path) {
-    const std::size_t count = range.last - range.first + 1;
-    if (draft_.cluster.nodes.size() + count > nodes_max) {
-      report_.add(ErrorKind::out_of_range, path + ".name", "want at most " + std::to_string(nodes_max) + " nodes and members in the file",
-                  "shorten the range or split the cluster");
-      return;
-    }
+  static std::uint32_t port_step(const PoolEntry& entry) {
     const bool numbered = entry.address.find("{n}") != std::string::npos;
-    const auto step = entry.port_step.value_or(numbered ? 0 : 10);
+    return entry.port_step.value_or(numbered ? 0 : 10);
+  }
+
+  static std::string with_number(std::string text, const std::string& number) {
+    if (const auto at = text.find("{n}"); at != std::string::npos) text.replace(at, 3, number);
+    return text;
+  }
+
+  /// Whether the template can be laid out over all its members; what cannot be is reported. False = no member makes sense.
+  bool fits_members(const PoolEntry& entry, const NameRange& range, const std::string& path) {
+    const std::size_t count = range.last - range.first + 1;
+    const auto step = port_step(entry);
     if (entry.port + (count - 1) * step > 65'532) {
       report_.add(ErrorKind::port_overflow, path + ".port",
                   "want the last member's ports below 65536 (it stands " + std::to_string(count - 1) + " steps of " + std::to_string(step) +
                       " behind this one)",
                   "choose a lower port or a smaller port_step");
-      return;
+      return false;
+    }
+    for (const auto number : {range.first, range.last}) {
+      const auto address = with_number(entry.address, range.number(number));
+      if (is_address(address)) continue;
+      report_.add(ErrorKind::bad_address, path + ".address", "want an address for each member: " + address + " is none",
+                  "change the address or the digits of the range");
+      return false;
     }
     if (!entry.public_keys.empty() && entry.public_keys.size() != count) {
       report_.add(ErrorKind::out_of_range, path + ".public_keys", "want one key for each of the " + std::to_string(count) + " members",
@@ -190,6 +202,17 @@ class Builder {
       report_.add(ErrorKind::out_of_range, path + ".start", "want at most the " + std::to_string(count) + " members",
                   "lower it or lengthen the range");
     }
+    return true;
+  }
+
+  void add_members(const PoolEntry& entry, const NameRange& range, const std::string& path) {
+    const std::size_t count = range.last - range.first + 1;
+    if (draft_.cluster.nodes.size() + count > nodes_max) {
+      report_.add(ErrorKind::out_of_range, path + ".name", "want at most " + std::to_string(nodes_max) + " nodes and members in the file",
+                  "shorten the range or split the cluster");
+      return;
+    }
+    if (!fits_members(entry, range, path)) return;
     auto& pool = draft_.cluster.pools.emplace_back();
     pool.pattern = entry.name, pool.first = range.first, pool.last = range.last;
     for (std::size_t i = 0; i < count; ++i) {
@@ -198,15 +221,11 @@ class Builder {
       node.name = range.name(number);
       node.pool = entry.name, node.elastic = true;
       node.start = !entry.start_count || i < *entry.start_count;
-      node.port = static_cast<std::uint16_t>(entry.port + i * step);
-      for (auto* text : {&node.address, &node.bind}) {
-        if (const auto at = text->find("{n}"); at != std::string::npos) text->replace(at, 3, range.number(number));
-      }
+      node.port = static_cast<std::uint16_t>(entry.port + i * port_step(entry));
+      node.address = with_number(node.address, range.number(number));
+      node.bind = with_number(node.bind, range.number(number));
       if (i < entry.public_keys.size()) node.public_key = entry.public_keys[i];
-      if (!node.key_file.empty()) {
-        auto file = node.key_file.string();
-        if (const auto at = file.find("{n}"); at != std::string::npos) node.key_file = file.replace(at, 3, range.number(number));
-      }
+      node.key_file = with_number(node.key_file.string(), range.number(number));
       pool.members.push_back({options_.name_id(node.name)});
       add_node(std::move(node), path);
     }

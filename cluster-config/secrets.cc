@@ -97,7 +97,16 @@ std::optional<core::TenantSecret> from_hex(std::string_view text) {
 }  // namespace
 
 bool is_curve_key(std::string_view text) {
-  return text.size() == 40 && text.find_first_not_of(z85_letters) == std::string_view::npos;
+  constexpr std::size_t group = 5;  // five letters are four bytes
+  if (text.size() != 40) return false;
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto digit = z85_letters.find(text[i]);
+    if (digit == std::string_view::npos) return false;
+    value = i % group == 0 ? digit : value * z85_letters.size() + digit;
+    if (value > 0xFFFF'FFFFU) return false;
+  }
+  return true;
 }
 
 core::Result<void> write_key_file(const std::filesystem::path& file, const KeyPair& keys) {
