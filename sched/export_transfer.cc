@@ -18,6 +18,8 @@ using core::make_message;
 constexpr std::uint32_t block_rows = core::block_tokens;
 /// A freeze waits at most this long for bytes under way: what remains then travels during the pause.
 constexpr core::Duration settle_max = std::chrono::milliseconds(200);
+/// Bytes under way that are soon there: nothing to wait for.
+constexpr std::uint64_t settled_bytes = 64 * 1024;
 /// Credit that never comes (lost with a frame) is forgotten after this much silence.
 constexpr core::Duration credit_lost = std::chrono::milliseconds(500);
 
@@ -290,7 +292,7 @@ void Exports::maybe_freeze(Export& e, Instant now, Actions& out) {
     return;
   }
   const auto unacked = unacked_.find(e.move.destination.node);
-  if (unacked != unacked_.end() && unacked->second > 2 * info(e).page_bytes) {
+  if (unacked != unacked_.end() && unacked->second > std::max(2 * info(e).page_bytes, settled_bytes)) {
     if (e.ready_since == core::never) e.ready_since = now;
     if (now < e.ready_since + settle_max) return;
   }

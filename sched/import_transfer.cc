@@ -354,7 +354,9 @@ void Imports::try_commit(Import& import, Instant, Actions& out) {
 
 void Imports::on(const ImportCommitted& event, Instant, Actions& out) {
   const auto it = imports_.find(event.transfer);
-  if (it == imports_.end() || !it->second.committing) return;
+  if (it == imports_.end()) return;
+  // The worker fell over, and with it what was reserved.
+  if (!it->second.committing) return abort(it, event.reason, out);
   const Import& import = it->second;
   if (event.accepted) ++context_.counters.imports_committed;
   reply_handoff(*import.handoff, event.accepted, event.code, event.reason, out);
