@@ -40,7 +40,7 @@ inline constexpr core::Duration duration_max = std::chrono::hours{24 * 366 * 10}
 /// One list decodes to at most this much memory, one text to at most this many bytes. All of a message together: at most
 /// decode_factor times its frame + decode_slack_bytes.
 inline constexpr std::size_t list_bytes_max = 16U << 20;
-inline constexpr std::size_t text_bytes_max = 1U << 20;
+inline constexpr std::size_t text_bytes_max = 3U << 20;
 inline constexpr std::size_t decode_factor = 6;
 inline constexpr std::size_t decode_slack_bytes = 64U << 10;
 
