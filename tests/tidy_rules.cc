@@ -468,4 +468,33 @@ Violations check_readmes(const std::vector<SourceFile>& tree) {
   return found;
 }
 
+Violations check_roads(const std::vector<SourceFile>& tree) {
+  std::map<std::string, const SourceFile*> files;
+  for (const SourceFile& file : tree) files[file.path] = &file;
+  const auto page = files.find("ARCHITECTURE.md");
+  if (page == files.end()) return {{"ARCHITECTURE.md", 0, "is not there"}};
+  static const std::regex quoted(R"(`([^`\n]+)`)");
+  static const std::regex path(R"([a-z-]+/[a-z_/]+\.(h|cc|md|toml|capnp))");
+  static const std::regex name(R"([A-Za-z_]\w+)");
+  Violations found;
+  const SourceFile* current = nullptr;
+  const auto lines = split_lines(page->second->text);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    static const std::regex item(R"(^\s*(\d+\.|#|\||$))");
+    if (std::regex_search(lines[i], item)) current = nullptr;
+    for (std::sregex_iterator it(lines[i].begin(), lines[i].end(), quoted), end; it != end; ++it) {
+      const std::string word = (*it)[1];
+      const int line = static_cast<int>(i) + 1;
+      if (std::regex_match(word, path)) {
+        const auto file = files.find(word);
+        current = file == files.end() ? nullptr : file->second;
+        if (current == nullptr) found.push_back({"ARCHITECTURE.md", line, word + " does not exist"});
+      } else if (current != nullptr && std::regex_match(word, name) && !std::regex_search(current->text, std::regex("\\b" + word + "\\b"))) {
+        found.push_back({"ARCHITECTURE.md", line, current->path + " holds no " + word});
+      }
+    }
+  }
+  return found;
+}
+
 }  // namespace spillway::tidy

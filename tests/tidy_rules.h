@@ -66,4 +66,8 @@ Violations check_registered(const std::vector<SourceFile>& tree);
 /// Every folder of sources has a README.md of at most 40 lines.
 Violations check_readmes(const std::vector<SourceFile>& tree);
 
+/// In ARCHITECTURE.md: every `folder/file.ext` exists, and the `names` that follow it on the line (or on the next, until the next
+/// file) stand in that file.
+Violations check_roads(const std::vector<SourceFile>& tree);
+
 }  // namespace spillway::tidy

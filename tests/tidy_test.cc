@@ -224,6 +224,14 @@ BOOST_AUTO_TEST_CASE(readmes) {
   BOOST_TEST(check_readmes({{"core/README.md", lines_of(41, "x")}}).size() == 13U);
 }
 
+BOOST_AUTO_TEST_CASE(roads) {
+  const SourceFile source = {"core/a.cc", "void walk() {}"};
+  BOOST_TEST(check_roads({{"ARCHITECTURE.md", "1. `core/a.cc` `walk`,\n   `core/a.cc`\n   `walk`\n2. `stride`\n"}, source}).empty());
+  BOOST_TEST(check_roads({{"ARCHITECTURE.md", "1. `core/a.cc` `stride`\n"}, source}).size() == 1U);
+  BOOST_TEST(check_roads({{"ARCHITECTURE.md", "1. `core/b.cc` `walk`\n"}, source}).size() == 1U);
+  BOOST_TEST(check_roads({source}).size() == 1U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(tree_is_tidy)
@@ -250,5 +258,6 @@ BOOST_AUTO_TEST_CASE(tests_exist) { expect_none(check_tests_exist(tree(), test_e
 BOOST_AUTO_TEST_CASE(kernel_stems) { expect_none(check_kernel_stems(tree(), kernel_exceptions)); }
 BOOST_AUTO_TEST_CASE(registered) { expect_none(check_registered(tree())); }
 BOOST_AUTO_TEST_CASE(readmes) { expect_none(check_readmes(tree())); }
+BOOST_AUTO_TEST_CASE(roads) { expect_none(check_roads(tree())); }
 
 BOOST_AUTO_TEST_SUITE_END()
