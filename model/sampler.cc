@@ -8,7 +8,7 @@
 
 #include "core/assert.h"
 #include "core/philox.h"
-#include "model/sampler_math.h"
+#include "kernels/math.h"
 
 namespace spillway::model {
 
@@ -87,18 +87,24 @@ void Sampler::report(std::span<const float> logits, core::TokenId token, std::ui
   for (const Entry& entry : entries_) out.top.emplace_back(static_cast<core::TokenId>(entry.id), logprob(entry.logit));
 }
 
+/// weights_[i] = exp((logits[i] - max) / temperature).
+void Sampler::weigh(std::span<const float> logits, float max, float temperature) {
+  weights_.resize(logits.size());
+  const auto m = static_cast<double>(max);
+  const auto t = static_cast<double>(temperature);
+  for (std::size_t i = 0; i < logits.size(); ++i) weights_[i] = static_cast<float>((static_cast<double>(clean(logits[i])) - m) / t);
+  kernels::exp(weights_.data(), weights_.data(), weights_.size());
+}
+
 /// ln of the sum of exp(x - max) over the row: eight running sums, then a fixed tree.
 double Sampler::log_sum(std::span<const float> logits, float max) {
-  const auto m = static_cast<double>(max);
-  weights_.resize((logits.size() + 7) / 8 * 8);
-  for (std::size_t i = 0; i < logits.size(); ++i) weights_[i] = static_cast<double>(clean(logits[i])) - m;
-  for (std::size_t i = 0; i < logits.size(); ++i) weights_[i] = exp_nonpositive(weights_[i]);
-  std::fill(weights_.begin() + static_cast<std::ptrdiff_t>(logits.size()), weights_.end(), 0.0);
+  weigh(logits, max, 1.0F);
+  weights_.resize((logits.size() + 7) / 8 * 8, 0.0F);
   std::array<double, 8> lanes{};
   for (std::size_t i = 0; i < weights_.size(); i += lanes.size()) {
-    for (std::size_t lane = 0; lane < lanes.size(); ++lane) lanes[lane] += weights_[i + lane];
+    for (std::size_t lane = 0; lane < lanes.size(); ++lane) lanes[lane] += static_cast<double>(weights_[i + lane]);
   }
-  return log_positive(((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7])));
+  return kernels::log_f64(((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7])));
 }
 
 /// entries_ = the `count` best, in falling order.
@@ -142,9 +148,10 @@ void Sampler::cut_mass(double top_p, double max, double temperature) {
   buckets_.assign(buckets, 0.0);
   double total = 0.0;
   for (std::size_t i = 0; i < logits_.size(); ++i) {
-    if (weights_[i] == 0.0) continue;
-    total += weights_[i];
-    buckets_[bucket_of(logits_[i], max, temperature)] += weights_[i];
+    const auto weight = static_cast<double>(weights_[i]);
+    if (weight == 0.0) continue;
+    total += weight;
+    buckets_[bucket_of(logits_[i], max, temperature)] += weight;
   }
   const double wanted = top_p * total;
   double mass = 0.0;
@@ -152,17 +159,17 @@ void Sampler::cut_mass(double top_p, double max, double temperature) {
   while (border + 1 < buckets && mass + buckets_[border] < wanted) mass += buckets_[border++];
   entries_.clear();
   for (std::uint32_t i = 0; i < logits_.size(); ++i) {
-    if (weights_[i] == 0.0) continue;
+    if (weights_[i] == 0.0F) continue;
     const std::size_t bucket = bucket_of(logits_[i], max, temperature);
     if (bucket == border) entries_.push_back({logits_[i], i});
-    if (bucket > border) weights_[i] = 0.0;
+    if (bucket > border) weights_[i] = 0.0F;
   }
   std::sort(entries_.begin(), entries_.end(), better);
   for (std::size_t i = 0; i < entries_.size(); ++i) {
-    double& weight = weights_[entries_[i].id];
+    float& weight = weights_[entries_[i].id];
     const bool keep = mass < wanted || (border == 0 && i == 0);
-    mass += weight;
-    if (!keep) weight = 0.0;
+    mass += static_cast<double>(weight);
+    if (!keep) weight = 0.0F;
   }
 }
 
@@ -179,21 +186,18 @@ core::TokenId Sampler::draw(std::span<const float> logits, const core::Sampling&
     logits_.resize(logits.size());
     for (std::size_t i = 0; i < logits.size(); ++i) logits_[i] = clean(logits[i]);
   }
-  const auto max = static_cast<double>(max_logit);
-  const auto temperature = static_cast<double>(sampling.temperature);
-  const auto floor = static_cast<double>(std::min(sampling.min_p, 1.0F));
-  weights_.resize(logits_.size());
-  for (std::size_t i = 0; i < logits_.size(); ++i) weights_[i] = exp_nonpositive((static_cast<double>(logits_[i]) - max) / temperature);
-  for (double& weight : weights_) weight = weight < floor ? 0.0 : weight;
-  if (sampling.top_p < 1.0F) cut_mass(static_cast<double>(sampling.top_p), max, temperature);
+  weigh(logits_, max_logit, sampling.temperature);
+  const float floor = std::min(sampling.min_p, 1.0F);
+  for (float& weight : weights_) weight = weight < floor ? 0.0F : weight;
+  if (sampling.top_p < 1.0F) cut_mass(static_cast<double>(sampling.top_p), static_cast<double>(max_logit), static_cast<double>(sampling.temperature));
 
   double total = 0.0;
-  for (const double weight : weights_) total += weight;
+  for (const float weight : weights_) total += static_cast<double>(weight);
   const double target = static_cast<double>(core::philox_uniform(sampling.seed, choice, index)) * total;
   double sum = 0.0;
   std::size_t drawn = 0;  // the sums are the same and u < 1, so the loop ends in its break
   for (; drawn + 1 < weights_.size(); ++drawn) {
-    sum += weights_[drawn];
+    sum += static_cast<double>(weights_[drawn]);
     if (sum > target) break;
   }
   return static_cast<core::TokenId>(ids_.empty() ? drawn : ids_[drawn]);

@@ -8,11 +8,11 @@
 #include "core/result.h"
 
 /// The next token from a row of logits: a pure function of (logits, sampling, choice, index). No hidden state, so a stream
-/// that moved draws on as if it had not. All sums are float64 in a fixed order with our own exp and log (sampler_math.h):
-/// equal logits give equal bits on every machine.
+/// that moved draws on as if it had not. Weights come from kernels::exp (the same bits on every instruction set), all sums are
+/// float64 in a fixed order: equal logits give equal bits on every machine.
 ///
 /// Order, as in vLLM: temperature, min-p, top-k, top-p, draw.
-///   temperature  w_i = exp((x_i - max x) / T); T = 0 is greedy: the largest logit, ties to the lower id.
+///   temperature  w_i = exp((x_i - max x) / T), the exponent rounded to float; 0 below e^-87. T = 0 is greedy: the largest logit, ties to the lower id.
 ///   min-p        keeps w_i >= min_p (the largest w is 1).
 ///   top-k        keeps the k largest logits of those, ties to the lower id.
 ///   top-p        of those in falling order (ties to the lower id) keeps a token while the mass before it is below
@@ -51,13 +51,14 @@ class Sampler {
 
   core::TokenId draw(std::span<const float> logits, const core::Sampling& sampling, std::uint32_t choice, std::uint32_t index);
   void select_best(std::span<const float> logits, std::size_t count);
+  void weigh(std::span<const float> logits, float max, float temperature);
   double log_sum(std::span<const float> logits, float max);
   void cut_mass(double top_p, double max, double temperature);
 
   std::vector<Entry> entries_;      // the best, or those of one bucket
   std::vector<float> logits_;       // candidates, ascending by id: their logits
   std::vector<std::uint32_t> ids_;  // and ids; empty = all ids
-  std::vector<double> weights_;     // and weights; 0 = cut
+  std::vector<float> weights_;      // and weights; 0 = cut
   std::vector<double> buckets_;
 };
 

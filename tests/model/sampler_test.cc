@@ -1,6 +1,7 @@
 #include "model/sampler.h"
 
 #include <algorithm>
+#include <bit>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
@@ -10,7 +11,7 @@
 #include <vector>
 
 #include "core/philox.h"
-#include "model/sampler_math.h"
+#include "kernels/isa.h"
 
 using namespace spillway;
 using namespace spillway::model;
@@ -42,12 +43,12 @@ std::map<std::uint32_t, long double> reference(const std::vector<float>& logits,
   return probability;
 }
 
-/// Token the definition draws for `u`; `near` tells that u lies so near a border that rounding may decide.
+/// Token the definition draws for `u`; `near` tells that u lies so near a border that the rounding of weights may decide.
 core::TokenId reference_draw(const std::map<std::uint32_t, long double>& probability, float u, bool& near) {
   long double sum = 0;
   for (const auto& [id, p] : probability) {
     sum += p;
-    near = near || std::abs(sum - static_cast<long double>(u)) < 1e-12L;
+    near = near || std::abs(sum - static_cast<long double>(u)) < 1e-5L;
     if (sum > static_cast<long double>(u)) return static_cast<core::TokenId>(id);
   }
   return static_cast<core::TokenId>(probability.rbegin()->first);
@@ -69,34 +70,30 @@ core::TokenOut sampled(const std::vector<float>& logits, const core::Sampling& s
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(exp_and_log_are_right_to_two_ulp) {
-  std::mt19937_64 random(1);
-  std::uniform_real_distribution<double> x(-690.0, 0.0);
-  std::uniform_real_distribution<double> y(0.001, 1e6);
-  double exp_worst = 0;
-  double log_worst = 0;
-  for (int i = 0; i < 200'000; ++i) {
-    const double a = i % 2 == 0 ? x(random) : x(random) / 690.0;
-    const double e = std::exp(a);
-    exp_worst = std::max(exp_worst, std::abs(exp_nonpositive(a) - e) / (e * 0x1p-52));
-    const double b = y(random);
-    log_worst = std::max(log_worst, std::abs(log_positive(b) - std::log(b)) / std::max(std::abs(std::log(b)) * 0x1p-52, 0x1p-54));
-  }
-  BOOST_TEST(exp_worst <= 2.0);
-  BOOST_TEST(log_worst <= 2.0);
-  BOOST_TEST(exp_nonpositive(0.0) == 1.0);
-  BOOST_TEST(exp_nonpositive(-701.0) == 0.0);
-  BOOST_TEST(exp_nonpositive(-static_cast<double>(inf)) == 0.0);
-  BOOST_TEST(log_positive(1.0) == 0.0);
-}
-
 BOOST_AUTO_TEST_CASE(bits_are_those_of_every_machine) {
   // Made once; another compiler, instruction set or flag that changes them breaks the sameness of streams.
-  std::uint64_t mixed = 0;
-  for (int i = 0; i < 1000; ++i) {
-    mixed = mixed * 31 + std::bit_cast<std::uint64_t>(exp_nonpositive(-0.7 * i)) + std::bit_cast<std::uint64_t>(log_positive(1.0 + 0.37 * i));
+  std::uint32_t state = 1;
+  std::vector<float> logits(5000);
+  for (float& logit : logits) {
+    state = state * 1664525U + 1013904223U;
+    logit = static_cast<float>(state >> 12) * 0x1p-16F;
   }
-  BOOST_TEST(mixed == 6728777499135901278U);
+  const kernels::Isa before = kernels::current_isa();
+  unsigned tried = 0;
+  for (const kernels::Isa isa : {kernels::Isa::scalar, kernels::Isa::avx2, kernels::Isa::avx512}) {
+    if (!kernels::set_isa(isa)) continue;
+    ++tried;
+    Sampler sampler;
+    core::TokenOut out;
+    std::uint64_t mixed = 0;
+    for (std::uint32_t i = 0; i < 200; ++i) {
+      sampler.sample(logits, {.temperature = 0.5F + static_cast<float>(i % 4), .top_p = i % 2 == 0 ? 1.0F : 0.9F, .seed = i}, 0, i, 3, out);
+      mixed = mixed * 31 + static_cast<std::uint64_t>(out.token) * 0x100000000U + std::bit_cast<std::uint32_t>(out.logprob);
+    }
+    BOOST_TEST(mixed == 13335543834797701089U, kernels::to_string(isa) << ": " << mixed);
+  }
+  kernels::set_isa(before);
+  BOOST_TEST_MESSAGE("instruction sets that drew alike: " << tried);
 }
 
 BOOST_AUTO_TEST_CASE(greedy_takes_the_largest_ties_to_the_lower_id) {
@@ -129,7 +126,7 @@ BOOST_AUTO_TEST_CASE(draws_what_the_definition_draws) {
     BOOST_REQUIRE_EQUAL(got, want);
     ++compared;
   }
-  BOOST_TEST(compared > 1450U);
+  BOOST_TEST(compared > 1400U);
   BOOST_TEST_MESSAGE("draws compared: " << compared << ", too near a border to tell: " << near_borders);
 }
 
@@ -194,14 +191,14 @@ BOOST_AUTO_TEST_CASE(logprobs_are_those_of_the_raw_logits) {
     }
     const auto probability = reference(logits, {.temperature = 1.0F});
     const auto want = [&](core::TokenId id) { return std::log(static_cast<double>(probability.at(static_cast<std::uint32_t>(id)))); };
-    BOOST_TEST(std::abs(out.logprob - want(out.token)) <= 1e-6 * std::abs(want(out.token)));
+    BOOST_TEST(std::abs(out.logprob - want(out.token)) <= 1e-6 + 1e-6 * std::abs(want(out.token)));
     BOOST_TEST(out.top.size() == std::min<std::size_t>(k, logits.size()));
     std::vector<core::TokenId> order(logits.size());
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return logits[static_cast<std::size_t>(a)] > logits[static_cast<std::size_t>(b)]; });
     for (std::size_t i = 0; i < out.top.size(); ++i) {
       BOOST_REQUIRE(out.top[i].first == order[i]);
-      BOOST_REQUIRE(std::abs(out.top[i].second - want(order[i])) <= 1e-6 * std::abs(want(order[i])));
+      BOOST_REQUIRE(std::abs(out.top[i].second - want(order[i])) <= 1e-6 + 1e-6 * std::abs(want(order[i])));
     }
     core::TokenOut given;
     Sampler().report(logits, out.token, k, given);
