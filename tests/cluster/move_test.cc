@@ -70,9 +70,9 @@ std::string node_of(sdk::Client& client, const std::string& request) {
   return "";
 }
 
-/// Runs one request and moves it there and back once `position` tokens of its first choice have come.
-void disturbed(const UpProcess& cluster, sdk::Client& client, const sdk::Request& request, std::uint32_t position, bool fresh,
-               const Outcome& want, Counts& counts) {
+/// Runs one request and moves it there and back once `position` tokens of its first choice have come. `fresh`: nobody has run it
+/// before, so no block of it can be at the destination already.
+Outcome disturbed(sdk::Client& client, const sdk::Request& request, std::uint32_t position, bool fresh, Counts& counts) {
   std::binary_semaphore reached(0);
   std::atomic<std::uint32_t> seen{0};
   std::atomic<bool> told{false};
@@ -98,11 +98,15 @@ void disturbed(const UpProcess& cluster, sdk::Client& client, const sdk::Request
     ++counts.late;
   }
   const auto done = stream->wait();
-  if (!done || outcome(*done) != want) {
-    ++counts.wrong;
-    BOOST_TEST_MESSAGE("position " << position << ": " << (done ? "other bytes than undisturbed" : done.error().message));
-  }
-  (void)cluster;
+  if (done) return outcome(*done);
+  BOOST_TEST_MESSAGE("position " << position << ": " << done.error().message);
+  return {};
+}
+
+void compare(int position, const Outcome& got, const Outcome& want, Counts& counts) {
+  if (!want.tokens.empty() && got == want) return;
+  ++counts.wrong;
+  BOOST_TEST_MESSAGE("position " << position << ": other bytes than undisturbed");
 }
 
 /// All positions, `width` streams at a time.
@@ -141,22 +145,21 @@ BOOST_AUTO_TEST_CASE(greedy_streams_keep_their_bytes_at_every_position) {
   auto client = cluster.client();
   const auto request = [&](int position) {
     sdk::Request made;
-    // Prompts of their own, so that no block is at the destination already.
+    // A prompt of its own, so that no block is at the destination already.
     made.prompt = "Report " + std::to_string(position * 7919) + " from the stadium: the home side";
     made.max_tokens = answer_tokens;
     made.ignore_eos = true;
     return made;
   };
   constexpr int last = 60;
-  std::vector<Outcome> want(last + 1);
+  std::vector<Outcome> got(last + 1);
+  Counts counts;
+  for_positions(last, 1, 5, [&](int position) {
+    got[static_cast<std::size_t>(position)] = disturbed(client, request(position), static_cast<std::uint32_t>(position), true, counts);
+  });
   for_positions(last, 1, 8, [&](int position) {
     const auto done = client.complete(request(position));
-    if (done) want[static_cast<std::size_t>(position)] = outcome(*done);
-  });
-  Counts counts;
-  // The undisturbed run left its blocks cached at the node that the second run will prefer; the others have none of them.
-  for_positions(last, 1, 5, [&](int position) {
-    disturbed(cluster, client, request(position), static_cast<std::uint32_t>(position), true, want[static_cast<std::size_t>(position)], counts);
+    compare(position, got[static_cast<std::size_t>(position)], done ? outcome(*done) : Outcome{}, counts);
   });
   report("greedy", counts, last);
   BOOST_TEST(counts.committed >= 80);  // 40 early positions, there and back
@@ -179,7 +182,7 @@ BOOST_AUTO_TEST_CASE(sampled_forks_keep_their_bytes_at_every_position) {
   Counts counts;
   const int step = long_tests() ? 1 : 3;
   for_positions(60, step, 4, [&](int position) {
-    disturbed(cluster, client, request, static_cast<std::uint32_t>(position), false, want, counts);
+    compare(position, disturbed(client, request, static_cast<std::uint32_t>(position), false, counts), want, counts);
   });
   report("sampled, n = 3", counts, (60 + step - 1) / step);
   BOOST_TEST(counts.committed >= (long_tests() ? 80 : 26));
@@ -198,7 +201,7 @@ BOOST_AUTO_TEST_CASE(streams_with_a_stop_string_end_where_they_would) {
   Counts counts;
   const int step = long_tests() ? 1 : 2;
   for_positions(60, step, 5, [&](int position) {
-    disturbed(cluster, client, request, static_cast<std::uint32_t>(position), false, want, counts);
+    compare(position, disturbed(client, request, static_cast<std::uint32_t>(position), false, counts), want, counts);
   });
   report("stop string", counts, (60 + step - 1) / step);
   BOOST_TEST(counts.committed >= 20);
