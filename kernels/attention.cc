@@ -19,7 +19,7 @@ Attention::Attention(const PageShape& shape, std::uint32_t heads, std::size_t ro
   SPILLWAY_ASSERT(shape.kv_heads > 0 && heads % shape.kv_heads == 0);
   const std::size_t width = (shape.head_dim + 15) / 16 * 16;
   const std::size_t queries = std::size_t{tile_rows_max} * (heads / shape.kv_heads);
-  const std::size_t floats = 16 * width + queries * (3 * width + attention_segment_tokens + 4);
+  const std::size_t floats = 16 * width + queries * (3 * width + attention_segment_tokens + 16 + 4);
   scratch_floats_ = (floats + 63) / 64 * 64;
   scratch_.resize(scratch_floats_ * threads);
   tiles_.reserve(rows_max * shape.kv_heads);  // at worst every span has one row

@@ -9,6 +9,8 @@ namespace spillway::kernels::SPILLWAY_LANES {
 
 inline constexpr std::size_t segment_tokens = 256;
 inline constexpr std::size_t page_rows = 16;
+/// Scores of one query to the next: not a power of two, or they would all fall into the same few lines of the cache.
+inline constexpr std::size_t score_stride = segment_tokens + lanes;
 
 /// Four vectors of sixteen partial sums each -> their sums by the fixed tree.
 #if defined(SPILLWAY_LANES_AVX512)
@@ -18,49 +20,85 @@ inline __m512 halve2(__m512 a, __m512 b) { return _mm512_add_ps(_mm512_shuffle_p
 inline __m512 halve1(__m512 a, __m512 b) { return _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xdd)); }
 #endif
 
-/// scores[t] = sum over d of q[d] k[t][d] for the 16 rows of a page; lane i takes d = i, i + 16, ... and the lanes are summed by the
-/// fixed tree. q: [width], k: [16][width], width whole lanes, zero padded.
-inline F16 page_scores(const float* q, const float* k, std::size_t width) {
-  F16 quad[4][4];
-  for (std::size_t j = 0; j < 4; ++j) {  // rows j, j + 4, j + 8, j + 12 together: the order in which the tree below returns them
-    F16 a0 = set1(0.0F), a1 = a0, a2 = a0, a3 = a0;
+/// Queries that share one reading of K and V from the first cache: as many as there are registers for.
+#if defined(SPILLWAY_LANES_AVX512)
+inline constexpr std::size_t queries_at_once = 4;
+#else
+inline constexpr std::size_t queries_at_once = 1;
+#endif
+
+/// scores[i][t] = sum over d of q[i][d] k[t][d] for Q queries and the 16 rows of a page; lane l takes d = l, l + 16, ... and the
+/// lanes are summed by the fixed tree. q: [Q][width], k: [16][width], width whole lanes, zero padded; scores `stride` apart.
+template <std::size_t Q>
+inline void page_scores(const float* q, const float* k, std::size_t width, float* scores, std::size_t stride) {
+  F16 quarter[Q][4];
+  for (std::size_t j = 0; j < 4; ++j) {  // rows j, j + 4, j + 8, j + 12 together: the order in which the tree returns them
+    F16 acc[Q][4];
+    for (std::size_t i = 0; i < Q; ++i) acc[i][0] = acc[i][1] = acc[i][2] = acc[i][3] = set1(0.0F);
     for (std::size_t d = 0; d < width; d += lanes) {
-      const F16 qd = load(q + d);
-      a0 = fma(qd, load(k + j * width + d), a0);
-      a1 = fma(qd, load(k + (j + 4) * width + d), a1);
-      a2 = fma(qd, load(k + (j + 8) * width + d), a2);
-      a3 = fma(qd, load(k + (j + 12) * width + d), a3);
+      F16 qd[Q];
+      for (std::size_t i = 0; i < Q; ++i) qd[i] = load(q + i * width + d);
+      for (std::size_t r = 0; r < 4; ++r) {
+        const F16 kd = load(k + (j + 4 * r) * width + d);
+        for (std::size_t i = 0; i < Q; ++i) acc[i][r] = fma(qd[i], kd, acc[i][r]);
+      }
     }
-    quad[j][0] = a0, quad[j][1] = a1, quad[j][2] = a2, quad[j][3] = a3;
+#if defined(SPILLWAY_LANES_AVX512)
+    for (std::size_t i = 0; i < Q; ++i) quarter[i][j].v = halve4(halve8(acc[i][0].v, acc[i][1].v), halve8(acc[i][2].v, acc[i][3].v));
+#else
+    for (std::size_t i = 0; i < Q; ++i) {
+      for (std::size_t r = 0; r < 4; ++r) scores[i * stride + j + 4 * r] = sum(acc[i][r]);
+    }
+#endif
   }
 #if defined(SPILLWAY_LANES_AVX512)
-  __m512 h[4];
-  for (std::size_t j = 0; j < 4; ++j) h[j] = halve4(halve8(quad[j][0].v, quad[j][1].v), halve8(quad[j][2].v, quad[j][3].v));
-  return {halve1(halve2(h[0], h[1]), halve2(h[2], h[3]))};
-#else
-  float scores[lanes];
-  for (std::size_t j = 0; j < 4; ++j) {
-    for (std::size_t i = 0; i < 4; ++i) scores[j + 4 * i] = sum(quad[j][i]);
+  for (std::size_t i = 0; i < Q; ++i) {
+    const F16* h = quarter[i];
+    store(scores + i * stride, {halve1(halve2(h[0].v, h[1].v), halve2(h[2].v, h[3].v))});
   }
-  return load(scores);
+#else
+  static_cast<void>(quarter);
 #endif
 }
 
-/// o[d] = fma(p[t], v[t][d], o[d]) for t in [0, n) in order; Wide vectors of d at a time, to hide the latency of fma.
-template <std::size_t Wide>
-inline void add_values_block(const float* p, std::size_t n, const float* v, std::size_t width, float* o) {
-  F16 acc[Wide];
-  for (std::size_t w = 0; w < Wide; ++w) acc[w] = load(o + w * lanes);
-  for (std::size_t t = 0; t < n; ++t) {
-    const F16 pt = set1(p[t]);
-    for (std::size_t w = 0; w < Wide; ++w) acc[w] = fma(pt, load(v + t * width + w * lanes), acc[w]);
+/// o[i][d] = fma(p[i][t], v[t][d], o[i][d]) for Q queries and t in [0, n) in order; Wide vectors of d at a time, to hide the
+/// latency of fma. p `stride` apart, o and v `width` apart.
+template <std::size_t Q, std::size_t Wide>
+inline void add_values_block(const float* p, std::size_t stride, std::size_t n, const float* v, std::size_t width, float* o) {
+  F16 acc[Q][Wide];
+  for (std::size_t i = 0; i < Q; ++i) {
+    for (std::size_t w = 0; w < Wide; ++w) acc[i][w] = load(o + i * width + w * lanes);
   }
-  for (std::size_t w = 0; w < Wide; ++w) store(o + w * lanes, acc[w]);
+  for (std::size_t t = 0; t < n; ++t) {
+    F16 vt[Wide];
+    for (std::size_t w = 0; w < Wide; ++w) vt[w] = load(v + t * width + w * lanes);
+    for (std::size_t i = 0; i < Q; ++i) {
+      const F16 pt = set1(p[i * stride + t]);
+      for (std::size_t w = 0; w < Wide; ++w) acc[i][w] = fma(pt, vt[w], acc[i][w]);
+    }
+  }
+  for (std::size_t i = 0; i < Q; ++i) {
+    for (std::size_t w = 0; w < Wide; ++w) store(o + i * width + w * lanes, acc[i][w]);
+  }
 }
-inline void add_values(const float* p, std::size_t n, const float* v, std::size_t width, float* o) {
+template <std::size_t Q>
+inline void add_values(const float* p, std::size_t stride, std::size_t n, const float* v, std::size_t width, float* o) {
   std::size_t d = 0;
-  for (; d + 4 * lanes <= width; d += 4 * lanes) add_values_block<4>(p, n, v + d, width, o + d);
-  for (; d < width; d += lanes) add_values_block<1>(p, n, v + d, width, o + d);
+  for (; d + 4 * lanes <= width; d += 4 * lanes) add_values_block<Q, 4>(p, stride, n, v + d, width, o + d);
+  for (; d < width; d += lanes) add_values_block<Q, 1>(p, stride, n, v + d, width, o + d);
+}
+
+/// Calls f<Q>(first) for blocks of Q queries that together are [begin, end).
+template <class F>
+inline void for_queries(std::size_t begin, std::size_t end, const F& f) {
+  std::size_t i = begin;
+  for (; i + queries_at_once <= end; i += queries_at_once) f.template operator()<queries_at_once>(i);
+  switch (end - i) {
+    case 3: f.template operator()<queries_at_once < 3 ? 1 : 3>(i); break;
+    case 2: f.template operator()<queries_at_once < 2 ? 1 : 2>(i); break;
+    case 1: f.template operator()<1>(i); break;
+    default: break;
+  }
 }
 
 /// Sixteen rows of a page as f32, each padded with zeros to `width`.
@@ -133,58 +171,80 @@ inline std::size_t visible(std::size_t position, std::size_t segment) {
   return n < segment_tokens ? n : segment_tokens;
 }
 
+/// The buffers of one tile, in the scratch memory. Queries are numbered row by row, within a row head by head.
+struct TileBuffers {
+  TileBuffers(const AttentionTile& tile, std::size_t padded) : width{padded}, queries{std::size_t{tile.rows} * tile.group} {
+    page = tile.scratch;
+    q = page + page_rows * width;
+    o = q + queries * width;
+    o_segment = o + queries * width;
+    scores = o_segment + queries * width;
+    state = scores + queries * score_stride;
+  }
+  std::size_t width;    // head_dim in whole lanes
+  std::size_t queries;
+  float* page;          // [16][width]
+  float* q;             // [queries][width]
+  float* o;             // [queries][width], merged so far
+  float* o_segment;     // [queries][width]
+  float* scores;        // [queries][score_stride], 256 of them used
+  float* state;         // [queries][m, l of the merge, m, l of the segment]
+};
+
+/// One segment: scores of all queries, softened; then o_segment = their weighted values. Queries before `first` do not see it.
+inline void attend_segment(const AttentionTile& tile, const TileBuffers& b, std::size_t segment) {
+  const std::size_t width = b.width;
+  const std::size_t begin = segment * segment_tokens;
+  const std::size_t tokens = visible(tile.first_position + tile.rows - 1, segment);
+  const std::uint32_t* blocks = tile.blocks + begin / page_rows;
+  const auto seen = [&](std::size_t query) { return visible(tile.first_position + query / tile.group, segment); };
+  std::size_t first = 0;
+  while (seen(first) == 0) ++first;
+  for (std::size_t t = 0; t < tokens; t += page_rows) {
+    read_page(tile.pool + blocks[t / page_rows] * tile.page_bytes + tile.k_offset, tile.half, tile.head_dim, width, b.page);
+    for_queries(first, b.queries, [&]<std::size_t Q>(std::size_t i) {
+      page_scores<Q>(b.q + i * width, b.page, width, b.scores + i * score_stride + t, score_stride);
+    });
+  }
+  for (std::size_t i = first; i < b.queries; ++i) {
+    const Softened s = soften(b.scores + i * score_stride, seen(i), tile.scale);
+    b.state[4 * i + 2] = s.max, b.state[4 * i + 3] = s.sum;
+    for (std::size_t d = 0; d < width; d += lanes) store(b.o_segment + i * width + d, set1(0.0F));
+  }
+  for (std::size_t t = 0; t < tokens; t += page_rows) {
+    read_page(tile.pool + blocks[t / page_rows] * tile.page_bytes + tile.v_offset, tile.half, tile.head_dim, width, b.page);
+    std::size_t i = first;
+    for (; i < b.queries && seen(i) < t + page_rows; ++i) {  // rows that end in this page or before it
+      if (seen(i) > t) add_values<1>(b.scores + i * score_stride + t, score_stride, seen(i) - t, b.page, width, b.o_segment + i * width);
+    }
+    for_queries(i, b.queries, [&]<std::size_t Q>(std::size_t j) {
+      add_values<Q>(b.scores + j * score_stride + t, score_stride, page_rows, b.page, width, b.o_segment + j * width);
+    });
+  }
+  for (std::size_t i = first; i < b.queries; ++i) {
+    const Softened s{b.state[4 * i + 2], b.state[4 * i + 3]};
+    if (segment == 0) {
+      b.state[4 * i] = s.max, b.state[4 * i + 1] = s.sum;
+      __builtin_memcpy(b.o + i * width, b.o_segment + i * width, width * sizeof(float));
+    } else {
+      merge(b.state[4 * i], b.state[4 * i + 1], b.o + i * width, s, b.o_segment + i * width, width);
+    }
+  }
+}
+
 inline void attention_body(const AttentionTile& tile) {
   const std::size_t width = (tile.head_dim + lanes - 1) / lanes * lanes;
-  const std::size_t queries = std::size_t{tile.rows} * tile.group;
-  float* const page = tile.scratch;                       // [16][width]
-  float* const q = page + page_rows * width;              // [queries][width]
-  float* const o = q + queries * width;                   // [queries][width], merged so far
-  float* const o_segment = o + queries * width;           // [queries][width]
-  float* const scores = o_segment + queries * width;      // [queries][256]
-  float* const state = scores + queries * segment_tokens; // [queries][m, l of the merge, m, l of the segment]
-
-  for (std::size_t i = 0; i < queries; ++i) {
+  const TileBuffers b{tile, width};
+  for (std::size_t i = 0; i < b.queries; ++i) {
     const float* from = tile.q + i / tile.group * tile.stride + i % tile.group * tile.head_dim;
-    for (std::size_t d = 0; d < width; ++d) q[i * width + d] = d < tile.head_dim ? from[d] : 0.0F;
+    for (std::size_t d = 0; d < width; ++d) b.q[i * width + d] = d < tile.head_dim ? from[d] : 0.0F;
   }
   const std::size_t last = tile.first_position + tile.rows - 1;
-  for (std::size_t segment = 0; segment * segment_tokens <= last; ++segment) {
-    const std::size_t tokens = visible(last, segment);
-    const std::uint32_t* blocks = tile.blocks + segment * (segment_tokens / page_rows);
-    for (std::size_t t = 0; t < tokens; t += page_rows) {
-      read_page(tile.pool + blocks[t / page_rows] * tile.page_bytes + tile.k_offset, tile.half, tile.head_dim, width, page);
-      for (std::size_t i = 0; i < queries; ++i) store(scores + i * segment_tokens + t, page_scores(q + i * width, page, width));
-    }
-    for (std::size_t i = 0; i < queries; ++i) {
-      const std::size_t n = visible(tile.first_position + i / tile.group, segment);
-      if (n == 0) continue;
-      const Softened s = soften(scores + i * segment_tokens, n, tile.scale);
-      state[4 * i + 2] = s.max, state[4 * i + 3] = s.sum;
-      for (std::size_t d = 0; d < width; ++d) o_segment[i * width + d] = 0.0F;
-    }
-    for (std::size_t t = 0; t < tokens; t += page_rows) {
-      read_page(tile.pool + blocks[t / page_rows] * tile.page_bytes + tile.v_offset, tile.half, tile.head_dim, width, page);
-      for (std::size_t i = 0; i < queries; ++i) {
-        const std::size_t n = visible(tile.first_position + i / tile.group, segment);
-        if (n <= t) continue;
-        add_values(scores + i * segment_tokens + t, n - t < page_rows ? n - t : page_rows, page, width, o_segment + i * width);
-      }
-    }
-    for (std::size_t i = 0; i < queries; ++i) {
-      if (visible(tile.first_position + i / tile.group, segment) == 0) continue;
-      const Softened s{state[4 * i + 2], state[4 * i + 3]};
-      if (segment == 0) {
-        state[4 * i] = s.max, state[4 * i + 1] = s.sum;
-        __builtin_memcpy(o + i * width, o_segment + i * width, width * sizeof(float));
-      } else {
-        merge(state[4 * i], state[4 * i + 1], o + i * width, s, o_segment + i * width, width);
-      }
-    }
-  }
-  for (std::size_t i = 0; i < queries; ++i) {
+  for (std::size_t segment = 0; segment * segment_tokens <= last; ++segment) attend_segment(tile, b, segment);
+  for (std::size_t i = 0; i < b.queries; ++i) {
     float* to = tile.out + i / tile.group * tile.stride + i % tile.group * tile.head_dim;
-    const float inverse = 1.0F / state[4 * i + 1];
-    for (std::size_t d = 0; d < tile.head_dim; ++d) to[d] = o[i * width + d] * inverse;
+    const float inverse = 1.0F / b.state[4 * i + 1];
+    for (std::size_t d = 0; d < tile.head_dim; ++d) to[d] = b.o[i * width + d] * inverse;
   }
 }
 

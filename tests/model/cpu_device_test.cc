@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/model/drive.h"
+#include "tests/model/shared_data.h"
 #include "tests/model/tiny_model.h"
 
 namespace {
@@ -171,6 +172,37 @@ BOOST_AUTO_TEST_CASE(same_bits_by_every_road) {
   BOOST_TEST(counts.gemv > 1000U);
   BOOST_TEST_MESSAGE(roads << " roads; products of 16 rows and more " << counts.gemm << ", of one row " << counts.gemv << ", between "
                            << counts.small << "; calls scalar " << counts.calls[0] << ", avx2 " << counts.calls[1] << ", avx512 " << counts.calls[2]);
+}
+
+// The default model, where it has been pulled: each road alone.
+BOOST_AUTO_TEST_CASE(same_bits_on_the_default_model) {
+  const auto path = model::test::default_model_path();
+  int roads = 0;
+  if (path) {
+    const auto make = [&](unsigned threads, std::optional<Isa> isa) {
+      auto device = model::CpuDevice::make({.path = *path, .blocks = 256, .threads = threads, .isa = isa, .step_rows_max = 2048});
+      BOOST_REQUIRE_MESSAGE(device.has_value(), (device ? "" : device.error().message));
+      return std::move(*device);
+    };
+    const auto request = make_request(600, 12, 1);
+    const auto brief = make_request(8, 8, 2);
+    auto device = make(2, kernels::best_isa());
+    const auto want = drive(*device, request, {});
+    const auto check = [&](model::Device& as, const Drive& how) {
+      BOOST_TEST((drive(as, request, how) == want));
+      ++roads;
+    };
+    check(*device, {.from = 592});
+    check(*device, {.chunk = 32, .first_block = 60});
+    Crowded crowded{*device, 32};
+    check(crowded, {.chunk = 512});
+    check(*make(1, kernels::best_isa()), {});
+    if (kernels::isa_supported(Isa::avx2)) check(*make(2, Isa::avx2), {});
+    const auto want_brief = drive(*make(2, kernels::best_isa()), brief, {});
+    BOOST_TEST((drive(*make(2, Isa::scalar), brief, {}) == want_brief));
+    ++roads;
+  }
+  BOOST_TEST_MESSAGE("default model: " << roads << " roads" << (path ? "" : " (it has not been pulled)"));
 }
 
 BOOST_AUTO_TEST_CASE(a_stream_goes_on_with_carried_pages) {
