@@ -20,7 +20,7 @@ struct CacheLimits {
   std::uint32_t imports_max = 64;                             ///< transfers at once, in
   std::uint32_t frame_bytes_max = 256 * 1024;
   std::uint64_t bulk_bytes_per_second_max = 0;                ///< 0 = no cap; all exports of the node together
-  std::uint32_t reads_in_flight_max = 4;                      ///< page reads the worker is asked for at once (copying must not be felt)
+  std::uint32_t reads_in_flight_max = 8;                      ///< page reads the worker is asked for at once (copying must not be felt)
   std::uint64_t unacked_bytes_max = 8U << 20;                 ///< bulk bytes handed to the link and not yet credited by the receiver
 };
 

@@ -205,7 +205,6 @@ void Exports::on(const core::OfferReply& message, Instant now, Actions& out) {
 bool Exports::may_read(const Export& e) const {
   if (e.phase == Phase::begun) return false;
   if (e.phase == Phase::frozen) return true;  // few rows, and the client waits
-  if (reads_ >= context_.limits.reads_in_flight_max) return false;
   if (context_.limits.bulk_bytes_per_second_max != 0 && budget_bytes_ <= 0) return false;
   const auto it = unacked_.find(e.move.destination.node);
   return it == unacked_.end() || it->second < context_.limits.unacked_bytes_max;
@@ -229,12 +228,15 @@ bool Exports::next_read(Export& e, Actions& out) {
       if (!grown) grown = i;
     } else if (block.known.rows < block_rows) {
       if (!growing) growing = i;
-    } else {
+    } else if (e.phase == Phase::frozen || reads_ < context_.limits.reads_in_flight_max) {
       e.blocks[i].rows_asked = block_rows;
       read(e, i, true, 0, block_rows, out);
       return true;
+    } else {
+      return false;  // full pages oldest first: they are in no hurry
     }
   }
+  // What a stream grows by is small and must be followed, whatever else is being read: or a copy would never end.
   const auto pick = growing ? growing : grown;
   if (!pick) return false;
   Block& block = e.blocks[*pick];

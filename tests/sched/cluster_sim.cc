@@ -258,6 +258,7 @@ void ClusterSim::perform(std::uint32_t n, RouterCore::Actions&& actions) {
             last = a.update;
             if (!a.update.done || asked_moves_.erase(a.update.operation) == 0) return;
             (a.update.move.committed ? counts.moves_done : counts.moves_refused) += 1;
+            if (!a.update.move.committed) last_refusal = a.update.text;
           }
           if constexpr (std::is_same_v<A, RouterCore::Status>) statuses[a.reply.operation] = a.reply;
         },

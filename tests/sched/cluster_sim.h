@@ -108,6 +108,7 @@ class ClusterSim {
   std::map<std::uint64_t, core::OperationUpdate> operations;   ///< last update of each
   std::map<std::uint64_t, core::StatusReply> statuses;
   std::function<Fate(std::uint32_t from, std::uint32_t to, const core::Message& message)> fate;
+  std::string last_refusal;                                    ///< of a move that was asked for
   std::string replay_line;                                     ///< printed with a failure
 
  private:
