@@ -51,19 +51,20 @@ void BatcherState::climb(Instant now) {
 void BatcherState::assign_decodes(Instant now, Actions& out) {
   order_ = running_;
   const std::size_t count = order_.size();
-  if (decode_start_ >= count) decode_start_ = 0;
-  const std::size_t start = decode_start_;
-  decode_start_ = 0;
-  for (std::size_t k = 0; k < count; ++k) {
-    const std::size_t at = start + k < count ? start + k : start + k - count;
+  if (count == 0) return;
+  const auto [start, first_choice] = decode_start_.stream < count ? decode_start_ : DecodeStart{};
+  decode_start_ = {};
+  // Round from where the budget ended last time; the stream begun with is visited again at the end, for the choices before.
+  for (std::size_t k = 0; k <= count; ++k) {
+    const std::size_t at = (start + k) % count;
     const auto slot = order_[at];
     auto& s = streams_[slot];
-    for (std::uint32_t c = 0; c < s.choices.size(); ++c) {
+    for (std::uint32_t c = k == 0 ? first_choice : 0; c < s.choices.size() && (k < count || c < first_choice); ++c) {
       if (s.state != StreamState::running) break;  // preempted
       const auto& choice = s.choices[c];
       if (choice.over() || choice.waits || choice.chunk > 0 || s.limit(c) - choice.computed != 1) continue;
       if (budget_ == 0) {
-        decode_start_ = at;  // the next step begins with those left out now
+        decode_start_ = {at, c};
         return;
       }
       if (!assign(slot, c, 1, now, out)) break;
@@ -155,8 +156,12 @@ void BatcherState::adopt(BatchStream& s, std::uint32_t choice) {
   // Somebody else may have computed the next blocks since this stream was admitted. The last known row is always computed here:
   // its logits are needed.
   auto& c = s.choices[choice];
-  while (c.computed % block_tokens == 0 && c.computed + block_tokens < s.limit(choice)) {
+  for (;;) {
     const std::uint32_t index = c.computed / block_tokens;
+    const std::uint32_t end = (index + 1) * block_tokens;
+    if (end >= s.limit(choice)) return;
+    // A block begun is given up for a whole one, but not when an export has told of it or another choice shares it.
+    if (c.computed % block_tokens != 0 && (s.exporting || ledger.tables(c.table[index]) > 1)) return;
     const auto name = s.name_at(c, index);
     const auto block = name ? ledger.find(name) : core::no_block;
     if (block == core::no_block) return;
@@ -167,8 +172,8 @@ void BatcherState::adopt(BatchStream& s, std::uint32_t choice) {
     } else {
       c.table.push_back(block);
     }
-    c.computed += block_tokens;
-    counters.prefix_hit_tokens += block_tokens;
+    counters.prefix_hit_tokens += end - c.computed;
+    c.computed = end;
   }
 }
 

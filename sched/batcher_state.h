@@ -190,6 +190,10 @@ class BatcherState {
     std::uint32_t slot;
     std::uint32_t choice;
   };
+  struct DecodeStart {
+    std::size_t stream = 0;  // index in the running set
+    std::uint32_t choice = 0;
+  };
   struct Ended {
     std::uint64_t counter = 0;
     Instant at{};
@@ -321,7 +325,7 @@ class BatcherState {
   std::vector<Scheduled> targets_;       // one per sample target of the plan, in order
   std::vector<core::SequenceId> closes_;
   std::vector<std::uint32_t> order_;     // scratch
-  std::size_t decode_start_ = 0;         // index to begin with when the budget did not reach everyone
+  DecodeStart decode_start_;             // whom to begin with when the budget did not reach everyone
   std::uint64_t blocked_arrival_ = 0;    // head of the queue that did not fit ...
   std::uint32_t blocked_available_ = 0;  // ... with so many blocks available
 
