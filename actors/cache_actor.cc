@@ -1,5 +1,7 @@
 #include "actors/cache_actor.h"
 
+#include "core/log.h"
+
 namespace spillway::actors {
 
 namespace {
@@ -9,7 +11,12 @@ using Self = CacheActor::stateful_pointer<CacheShell>;
 void perform(Self self, sched::CacheCore::Action& action) {
   const Wiring& wiring = *state(self).setup.wiring;
   std::visit(Overloaded{
-                 [&](sched::CacheCore::Post& a) { post(self, wiring, a.to, a.message); },
+                 [&](sched::CacheCore::Post& a) {
+                   if (const auto* offer = std::get_if<core::Offer>(a.message.get())) {
+                     core::log_info("move " + core::to_hex(offer->key.request) + " offered, epoch " + std::to_string(offer->new_epoch.counter));
+                   }
+                   post(self, wiring, a.to, a.message);
+                 },
                  [&](sched::CacheCore::Local& a) {
                    using Event = std::remove_const_t<typename decltype(ToBatcher::event)::element_type>;
                    tell(self, wiring.batchers[a.replica], ToBatcher{std::make_shared<const Event>(std::move(a.event))});
