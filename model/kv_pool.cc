@@ -26,7 +26,8 @@ core::Result<KvPool> KvPool::make(std::size_t planes, std::size_t plane_row_byte
   if (memory == MAP_FAILED)
     return fail(Errc::io, "KV pool: the system refused " + std::to_string(total) + " bytes: " + std::strerror(errno) +
                               "; give the node less memory for KV");
-  ::madvise(memory, total, MADV_HUGEPAGE);  // a wish only
+  constexpr std::size_t large_page = 64 << 10;  // where pages are small, scattered use would fill whole huge pages with nothing
+  if (page >= large_page) ::madvise(memory, total, MADV_HUGEPAGE);  // a wish only
   KvPool pool;
   pool.base_ = static_cast<std::byte*>(memory);
   pool.planes_ = planes;
