@@ -14,6 +14,8 @@ using namespace layout;
 constexpr std::size_t group_size = 32;
 constexpr std::size_t half_rows = 8;
 constexpr std::size_t columns_max = 4;
+/// How far ahead weights are fetched, by the first tile that meets them: the hardware's own prefetch stops at each page.
+constexpr std::size_t prefetch_bytes = 8192;
 
 __m256i load(const std::byte* from) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)); }
 
@@ -24,6 +26,10 @@ __m256i broadcast(const std::int8_t* four_codes) {
 }
 
 __m256 load_halves(const std::byte* from) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))); }
+
+void fetch(const std::byte* from, std::size_t bytes) {
+  for (std::size_t i = 0; i < bytes; i += 64) _mm_prefetch(reinterpret_cast<const char*>(from + prefetch_bytes + i), _MM_HINT_T0);
+}
 
 __m256i mask_of(std::size_t lanes) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(lanes)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -46,6 +52,7 @@ void store(const PanelRun& run, std::size_t row, std::size_t column, __m256 acc)
 /// Q4_1. `panel` points at the half's lanes in codes, `d` and `m` likewise.
 struct Q4 {
   static constexpr bool has_min = true;
+  static constexpr std::size_t group_bytes = q4_1_group_bytes;
 
   /// Sums of pairs in int16: eight of at most 15 * 127 * 2 = 3810 fit, so a group needs one widening only.
   template <int C>
@@ -76,6 +83,7 @@ struct Q4 {
 
 struct Q8 {
   static constexpr bool has_min = false;
+  static constexpr std::size_t group_bytes = q8_0_pair_bytes / 2;
 
   /// |w| times x with w's sign: |w| is at most 128 and fits unsigned, x is within 127 either way, so a pair is at most 32512
   /// and does not saturate. The other way round, w = -128 could not change its sign.
@@ -125,6 +133,7 @@ struct Quantized {
       __m256i dot[C];
 #pragma GCC unroll 4
       for (int c = 0; c < C; ++c) dot[c] = _mm256_setzero_si256();
+      if (half == 0 && column == 0) fetch(panel + group * Format::group_bytes, Format::group_bytes);
       Format::template dots<C>(panel, half, group, x, dot);
       const auto d = Format::scale(panel, half, group);
       const auto m = Format::min(panel, half, group);

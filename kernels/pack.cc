@@ -6,8 +6,10 @@
 #include <atomic>
 #include <cstring>
 #include <limits>
-#include <new>
+#include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 
 #include "core/assert.h"
 #include "kernels/float16.h"
@@ -85,6 +87,39 @@ bool pack_row_q8_0(const std::byte* row, std::size_t k, std::size_t lane, std::b
   return finite;
 }
 
+/// Memory of zeros in huge pages where the system has them; nothing if there is none.
+std::shared_ptr<std::byte> map(std::size_t bytes) {
+  const auto size = round_up(bytes, huge_page_bytes);
+  // Room to start at a huge page; what lies before it is never touched and so costs nothing.
+  auto* memory = ::mmap(nullptr, size + huge_page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  auto* const start = static_cast<std::byte*>(memory);
+  auto* const aligned = start + (huge_page_bytes - reinterpret_cast<std::uintptr_t>(start) % huge_page_bytes) % huge_page_bytes;
+  ::madvise(aligned, size, MADV_HUGEPAGE);
+  return {aligned, [start, size](std::byte*) { ::munmap(start, size + huge_page_bytes); }};
+}
+
+/// Small matrices share huge pages: with pages of 4 KiB a step over a model of many small matrices spends much of its time on
+/// address translation. A chunk lives as long as a matrix in it does.
+std::shared_ptr<std::byte> allocate(std::size_t bytes) {
+  constexpr std::size_t chunk_bytes = 4 * huge_page_bytes;
+  if (bytes > chunk_bytes / 2) return map(bytes);
+  static std::mutex mutex;
+  static std::weak_ptr<std::byte> current;
+  static std::size_t used = 0;
+  const std::lock_guard lock{mutex};
+  auto chunk = current.lock();
+  if (chunk == nullptr || used + bytes > chunk_bytes) {
+    chunk = map(chunk_bytes);
+    current = chunk;
+    used = 0;
+  }
+  if (chunk == nullptr) return nullptr;
+  auto* const begin = chunk.get() + used;
+  used += round_up(bytes, vector_bytes);
+  return {std::move(chunk), begin};
+}
+
 /// True if all that must be finite is.
 bool pack_row(WeightType type, const std::byte* row, std::size_t k, std::size_t lane, std::byte* panel) {
   switch (type) {
@@ -104,17 +139,9 @@ std::uint16_t load_u16(const std::byte* from) {
 
 }  // namespace
 
-void PackedMatrix::Unmap::operator()(std::byte* memory) const { ::munmap(memory, bytes); }
-
+// Fresh pages are zeros, which is what padding rows and unused second halves must be.
 PackedMatrix::PackedMatrix(WeightType type, std::size_t rows, std::size_t k, std::size_t panel_bytes)
-    : type_{type}, rows_{rows}, k_{k}, panel_bytes_{panel_bytes}, data_{nullptr, Unmap{0}} {
-  // Fresh pages are zeros, which is what padding rows and unused second halves must be.
-  const auto size = std::max<std::size_t>(bytes(), 1);
-  auto* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return;
-  if (size >= huge_page_bytes) ::madvise(memory, size, MADV_HUGEPAGE);
-  data_ = std::unique_ptr<std::byte[], Unmap>{static_cast<std::byte*>(memory), Unmap{size}};
-}
+    : type_{type}, rows_{rows}, k_{k}, panel_bytes_{panel_bytes}, data_{allocate(bytes())} {}
 
 std::size_t PackedMatrix::panels() const { return (rows_ + panel_rows - 1) / panel_rows; }
 

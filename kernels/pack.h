@@ -36,18 +36,13 @@ class PackedMatrix {
   std::size_t panel_bytes() const { return panel_bytes_; }
 
  private:
-  struct Unmap {
-    std::size_t bytes;
-    void operator()(std::byte* memory) const;
-  };
-
   PackedMatrix(WeightType type, std::size_t rows, std::size_t k, std::size_t panel_bytes);
 
   WeightType type_;
   std::size_t rows_;
   std::size_t k_;
   std::size_t panel_bytes_;
-  std::unique_ptr<std::byte[], Unmap> data_;
+  std::shared_ptr<std::byte> data_;
 };
 
 }  // namespace spillway::kernels
