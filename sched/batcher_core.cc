@@ -76,6 +76,7 @@ std::optional<core::StepPlan> BatcherCore::plan_step(Instant now, Actions& out) 
   state_->flush_names(out);
   return plan;
 }
+void BatcherCore::recycle(core::StepPlan&& plan) { state_->recycle(std::move(plan)); }
 core::ReplicaReport BatcherCore::report(Instant now) const { return state_->report(now); }
 std::vector<core::BlockName> BatcherCore::cached_names() const { return state_->ledger.names(); }
 const core::NodeCounters& BatcherCore::counters() const { return state_->counters; }

@@ -283,6 +283,21 @@ void BatcherState::start(BatchStream& s, const Match& m) {
   }
 }
 
+core::StepItem BatcherState::take_spare_item() {
+  if (spare_items_.empty()) return {};
+  auto item = std::move(spare_items_.back());
+  spare_items_.pop_back();
+  item.tokens.clear();
+  item.samples.clear();
+  return item;
+}
+
+void BatcherState::recycle(core::StepPlan&& plan) {
+  for (auto& item : plan.items) {
+    if (spare_items_.size() < limits.sequences_max) spare_items_.push_back(std::move(item));
+  }
+}
+
 void BatcherState::emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t slot, core::StepPlan& plan) {
   auto& c = s.choices[choice];
   if (!s.opened) {
@@ -296,12 +311,13 @@ void BatcherState::emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t
     plan.copies.push_back({c.copy_from, c.table[c.computed / block_tokens], c.computed % block_tokens});
   }
   const std::uint32_t end = c.computed + c.chunk;
-  auto& item = plan.items.emplace_back();
+  auto& item = plan.items.emplace_back(take_spare_item());
   item.sequence = c.sequence;
   item.first_position = c.computed;
-  item.tokens.reserve(c.chunk);
   const auto& prompt = s.request->prompt;
-  for (std::uint32_t p = c.computed; p < end; ++p) item.tokens.push_back(p < prompt.size() ? prompt[p] : c.tokens[p - prompt.size()]);
+  const auto at = [](const std::vector<core::TokenId>& tokens, std::uint32_t index) { return tokens.begin() + static_cast<std::ptrdiff_t>(index); };
+  if (c.computed < s.prompt()) item.tokens.assign(at(prompt, c.computed), at(prompt, std::min(end, s.prompt())));
+  if (end > s.prompt()) item.tokens.insert(item.tokens.end(), at(c.tokens, std::max(c.computed, s.prompt()) - s.prompt()), at(c.tokens, end - s.prompt()));
   item.blocks.assign(c.table.begin(), c.table.begin() + blocks_for(end));
   const auto sample = [&](std::uint32_t i) {
     const auto& target = s.choices[i];

@@ -55,7 +55,10 @@ void BatcherState::take_token(std::uint32_t slot, std::uint32_t choice, const co
   const auto index = static_cast<std::uint32_t>(c.tokens.size());
   if (s.exporting) exports_.at(s.exporting).sampled = true;
   auto& box = boxes_[s.owner_box];
-  if (box.tokens.runs.empty()) boxes_used_.push_back(s.owner_box);
+  if (box.tokens.runs.empty()) {
+    boxes_used_.push_back(s.owner_box);
+    box.tokens.runs.reserve(boxes_used_.size() == 1 ? targets_.size() : 4);  // most often one owner has them all
+  }
   auto& run = box.tokens.runs.emplace_back(core::TokenRun{s.key, s.epoch, choice, index, {token}});
   auto& told = run.tokens.back();
   if (told.finish == core::FinishReason::none && index + 1 >= s.request->tokens_max) told.finish = core::FinishReason::length;
