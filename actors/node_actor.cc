@@ -112,7 +112,10 @@ void on_ready(Self self, const WorkerReady& ready) {
 void on_peer(Self self, const PeerChange& change) {
   const auto& shell = state(self);
   switch (change.kind) {
-    case PeerChange::Kind::up: core::log_info(name_of(shell, change.peer) + " is up"); break;
+    case PeerChange::Kind::up:
+      core::log_info(name_of(shell, change.peer) + " is up");
+      if (shell.setup.on_peer_up) shell.setup.on_peer_up(change.peer);
+      break;
     case PeerChange::Kind::suspect: core::log_warn(name_of(shell, change.peer) + " is silent and suspected"); break;
     case PeerChange::Kind::trusted: core::log_info(name_of(shell, change.peer) + " is heard again"); break;
     case PeerChange::Kind::down: core::log_warn(name_of(shell, change.peer) + " is down: " + change.reason); break;

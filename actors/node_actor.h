@@ -20,6 +20,7 @@ struct NodeSetup {
   core::Hello hello;
   std::function<void(std::uint32_t replica, const core::ReplicaInfo&)> on_ready;  ///< a replica is loaded
   std::function<void(std::uint32_t replica, const std::string& reason)> on_failed;
+  std::function<void(core::NodeId)> on_peer_up;
   std::function<void()> on_drained;                     ///< a drain with `stop` is complete: the process may leave
 };
 

@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <set>
 
 #include "actors/devices.h"
 #include "actors/node_parts.h"
@@ -102,6 +103,7 @@ struct NodeHost::Impl {
   std::condition_variable changed;
   std::size_t ready = 0;
   std::string failure;
+  std::set<core::NodeId> linked;
 
   core::Result<void> open();
   core::Result<NodePlan> plan();
@@ -161,6 +163,10 @@ core::Result<NodePlan> NodeHost::Impl::plan() {
     if (failure.empty()) failure = reason;
     changed.notify_all();
   };
+  made.on_peer_up = [this](core::NodeId peer) {
+    const std::lock_guard lock(mutex);
+    linked.insert(peer);
+  };
   made.on_drained = options.on_drained;
   return made;
 }
@@ -182,6 +188,11 @@ core::Result<void> NodeHost::wait_ready(core::Duration timeout) {
   if (!impl_->failure.empty() && impl_->ready < wanted) return core::fail(core::Errc::bad_file, impl_->failure);
   if (!done) return core::fail(core::Errc::timeout, "the models of node " + impl_->options.node + " are still loading");
   return {};
+}
+
+bool NodeHost::linked() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->linked.size() + 1 >= impl_->options.cluster.nodes.size();
 }
 
 std::string NodeHost::client_endpoint() const { return impl_->loop->client_endpoint(); }

@@ -28,6 +28,8 @@ class NodeHost {
 
   /// Waits until every replica of this node serves. Error: timeout, or why the first failing one could not be loaded.
   core::Result<void> wait_ready(core::Duration timeout);
+  /// Whether every other node of the cluster file has been linked to once.
+  bool linked() const;
   /// Where clients connect: "tcp://127.0.0.1:7403"; empty without the role router.
   std::string client_endpoint() const;
   /// Ends everything; running streams end with it. Twice is fine.

@@ -142,6 +142,7 @@ void spawn_node(caf::actor_system& system, const NodePlan& plan, const std::shar
   setup.hello = hello(*plan.cluster, *plan.node);
   setup.on_ready = plan.on_ready;
   setup.on_failed = plan.on_failed;
+  setup.on_peer_up = plan.on_peer_up;
   setup.on_drained = plan.on_drained;
   wiring->node = system.spawn(node_actor, std::move(setup));
 }

@@ -28,6 +28,7 @@ struct NodePlan {
   std::uint64_t session_seed = 0;
   std::function<void(std::uint32_t replica, const core::ReplicaInfo&)> on_ready;
   std::function<void(std::uint32_t replica, const std::string& reason)> on_failed;
+  std::function<void(core::NodeId)> on_peer_up;
   std::function<void()> on_drained;
 };
 

@@ -1,6 +1,4 @@
 // spillway keys new, secret, show
-#include <zmq.h>
-
 #include <boost/json.hpp>
 #include <cstring>
 #include <iostream>
@@ -10,13 +8,12 @@
 #include "app/commands.h"
 #include "cluster-config/secrets.h"
 #include "core/digest.h"
+#include "net/curve.h"
 
 namespace spillway::app {
 namespace {
 
 namespace json = boost::json;
-
-constexpr std::size_t z85_buffer_bytes = 41;  ///< 40 characters and the end mark
 
 struct KeysFlags {
   std::string file;
@@ -29,12 +26,9 @@ int print(const KeysFlags& flags, const json::object& all, const std::string& te
 }
 
 int new_keys(const KeysFlags& flags) {
-  char public_key[z85_buffer_bytes] = {};
-  char secret_key[z85_buffer_bytes] = {};
-  if (zmq_curve_keypair(public_key, secret_key) != 0) {
-    return complain(std::string{"this libzmq makes no CURVE keys ("} + zmq_strerror(zmq_errno()) + "); install one built with libsodium");
-  }
-  const config::KeyPair keys{public_key, secret_key};
+  const auto made = net::make_key_pair();
+  if (!made) return complain(made.error().message);
+  const config::KeyPair keys{made->public_key, made->secret_key};
   if (flags.file.empty()) {
     return print(flags, {{"public", keys.public_key}, {"secret", keys.secret_key}},
                  "public = \"" + keys.public_key + "\"\nsecret = \"" + keys.secret_key + "\"\n");

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "app/commands.h"
+#include "app/score_command.h"
 #include "model/gguf.h"
 #include "model/store.h"
 #include "model/text_stream.h"
@@ -242,6 +243,7 @@ void add_models_command(CLI::App& app, Run& run) {
   detokenize->add_option("--model", values->tokenize.model, "Path or known name")->required();
   detokenize->add_flag("--json", values->json, "The only form of output; accepted for scripts");
   detokenize->callback([values, &run] { run = [values] { return models_detokenize(values->tokenize.model, std::cin, std::cout, std::cerr); }; });
+  add_models_score(*models, run);
 }
 
 }  // namespace spillway::app

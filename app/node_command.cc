@@ -17,6 +17,8 @@ namespace spillway::app {
 
 namespace {
 
+constexpr auto links_wait = std::chrono::seconds(3);
+
 struct NodeFlags {
   std::string file;
   std::string name;
@@ -40,9 +42,12 @@ int node(const NodeFlags& flags) {
   options.on_drained = [] { ::kill(::getpid(), SIGTERM); };
   auto host = actors::NodeHost::start(std::move(options));
   if (!host) return complain(flags.name + ": " + host.error().message, host.error().code == core::Errc::unknown_node ? 2 : 1);
+  // Ready = it serves and knows the others, so that whoever waits for it finds a whole cluster; absent nodes are not waited for long.
+  const auto links_by = std::chrono::steady_clock::now() + links_wait;
   bool told = false;
   for (;;) {
-    if (!told && (*host)->wait_ready(core::Duration{0})) {
+    const bool linked = told || (*host)->linked() || std::chrono::steady_clock::now() >= links_by;
+    if (!told && linked && (*host)->wait_ready(core::Duration{0})) {
       told = true;
       core::log_info("ready");
       if (flags.ready_fd >= 0) {

@@ -1,0 +1,156 @@
+// Clients that die, hang or ask wrongly; and the end of `up`.
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <boost/test/unit_test.hpp>
+#include <thread>
+
+#include "tests/cluster/up_process.h"
+
+namespace spillway::tests {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+const std::vector<std::string> names{"red", "green", "blue"};
+
+struct Fixture {
+  int port = free_ports(3);
+  UpProcess cluster{cluster_toml(names, port, "paced", "kind = \"paced\"\n[models.paced.paced]\nstep_us = 20000\n", "kv_blocks = 1024", ""), names, port};
+  Fixture() { BOOST_REQUIRE(cluster.wait_ready()); }
+};
+
+/// `spillway complete` as a process of its own, which runs for a long time.
+pid_t start_client(const std::string& config) {
+  const pid_t pid = ::fork();
+  if (pid != 0) return pid;
+  const int null = ::open("/dev/null", O_RDWR);
+  ::dup2(null, STDOUT_FILENO);
+  ::dup2(null, STDERR_FILENO);
+  const std::string binary = spillway_binary();
+  ::execl(binary.c_str(), "spillway", "complete", "--config", config.c_str(), "--prompt", "A long story about the sea", "--max-tokens", "4000",
+          "--ignore-eos", static_cast<char*>(nullptr));
+  ::_exit(127);
+}
+
+struct Use {
+  std::uint32_t blocks = 0;
+  std::size_t streams = 0;
+  bool known = false;
+};
+
+Use use(sdk::Client& client) {
+  Use found;
+  const auto status = client.status();
+  if (!status) return found;
+  found.known = true;
+  found.streams = status->streams.size();
+  for (const auto& node : status->nodes) found.blocks += node.kv_blocks_used;
+  return found;
+}
+
+bool wait_running(sdk::Client& client) {
+  for (int i = 0; i < 300; ++i) {
+    const auto now = use(client);
+    if (now.streams == 1 && now.blocks > 0) return true;
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  return false;
+}
+
+/// How long until no stream and no used block is left.
+milliseconds until_free(sdk::Client& client, milliseconds limit) {
+  const auto begin = Clock::now();
+  while (Clock::now() - begin < limit) {
+    const auto now = use(client);
+    if (now.known && now.streams == 0 && now.blocks == 0) break;
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  return std::chrono::duration_cast<milliseconds>(Clock::now() - begin);
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(client, Fixture)
+
+BOOST_AUTO_TEST_CASE(a_killed_client_frees_its_blocks) {
+  auto watcher = cluster.client(1);
+  const pid_t pid = start_client(cluster.config());
+  BOOST_REQUIRE(wait_running(watcher));
+  ::kill(pid, SIGKILL);
+  const auto took = until_free(watcher, milliseconds(8000));
+  ::waitpid(pid, nullptr, 0);
+  BOOST_TEST_MESSAGE("blocks free " << took.count() << " ms after SIGKILL");
+  BOOST_TEST(took.count() < 4000);  // by its connection, not by its silence (5 s)
+}
+
+BOOST_AUTO_TEST_CASE(a_stopped_client_loses_its_stream_after_its_silence) {
+  auto watcher = cluster.client(1);
+  const pid_t pid = start_client(cluster.config());
+  BOOST_REQUIRE(wait_running(watcher));
+  ::kill(pid, SIGSTOP);
+  const auto took = until_free(watcher, milliseconds(15000));
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+  BOOST_TEST_MESSAGE("blocks free " << took.count() << " ms after SIGSTOP");
+  BOOST_TEST(took.count() >= 3000);
+  BOOST_TEST(took.count() < 15000);
+}
+
+BOOST_AUTO_TEST_CASE(an_interrupted_client_cancels_its_stream) {
+  auto watcher = cluster.client(1);
+  const pid_t pid = start_client(cluster.config());
+  BOOST_REQUIRE(wait_running(watcher));
+  ::kill(pid, SIGINT);
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  BOOST_TEST(WIFEXITED(status));
+  BOOST_TEST(WEXITSTATUS(status) == 130);
+  BOOST_TEST(until_free(watcher, milliseconds(5000)).count() < 4000);
+}
+
+BOOST_AUTO_TEST_CASE(commands_print_one_json_value_and_name_what_is_wrong) {
+  const auto status = run({spillway_binary(), "status", "--config", cluster.config(), "--json"});
+  BOOST_TEST(status.code == 0);
+  const auto value = boost::json::parse(status.out);
+  BOOST_TEST(value.at("nodes").as_array().size() == 3U);
+  BOOST_TEST(value.at("nodes").at(0).at("state").as_string() == "up");
+  BOOST_TEST(value.at("counters").as_object().contains("tokens_lost"));
+  const auto done = run({spillway_binary(), "complete", "--config", cluster.config(), "--prompt", "Hello", "--max-tokens", "8", "--json"});
+  BOOST_TEST(done.code == 0);
+  BOOST_TEST(boost::json::parse(done.out).at("tokens").as_array().size() <= 8U);
+  const auto wrong = run({spillway_binary(), "complete", "--config", cluster.config(), "--prompt", "Hello", "--kv", "raw32"});
+  BOOST_TEST(wrong.code != 0);
+  BOOST_TEST(wrong.err.find("--kv") != std::string::npos);
+  const auto nobody = run({spillway_binary(), "move", "--config", cluster.config(), "00000000000000000000000000000009", "red"});
+  BOOST_TEST(nobody.code == 1);
+  BOOST_TEST(nobody.err.find("00000000000000000000000000000009") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(sigterm_ends_up_with_no_process_left) {
+  BOOST_TEST(cluster.nodes().size() == 3U);
+  auto watcher = cluster.client(1);
+  auto stream = watcher.stream([] {
+    sdk::Request request;
+    request.prompt = "Until the end";
+    request.max_tokens = 4000;
+    request.ignore_eos = true;
+    return request;
+  }());
+  BOOST_REQUIRE(wait_running(watcher));
+  const auto took = cluster.stop();
+  BOOST_REQUIRE(took.has_value());
+  BOOST_TEST_MESSAGE("up ended " << took->count() << " ms after SIGTERM");
+  BOOST_TEST(took->count() < 5000);
+  BOOST_TEST(cluster.nodes().empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace spillway::tests

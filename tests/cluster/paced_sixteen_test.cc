@@ -1,0 +1,127 @@
+// Sixteen processes on one machine hold a thousand streams at once.
+
+#include <boost/test/unit_test.hpp>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "tests/cluster/load.h"
+
+namespace spillway::tests {
+
+namespace {
+
+constexpr int nodes = 16;
+constexpr int streams = 1000;
+constexpr int prompts = 40;
+constexpr std::uint32_t prompt_tokens = 128;
+constexpr std::uint32_t answer_tokens = 64;
+
+std::vector<sdk::Request> requests() {
+  std::vector<sdk::Request> made;
+  for (int i = 0; i < prompts; ++i) {
+    sdk::Request request;
+    for (std::uint32_t k = 0; k < prompt_tokens; ++k) request.prompt_tokens.push_back(static_cast<std::int32_t>(259 + (i * 131 + k * 17) % 20000));
+    request.max_tokens = answer_tokens;
+    request.ignore_eos = true;
+    made.push_back(request);
+  }
+  return made;
+}
+
+std::uint64_t peak_kib(pid_t pid) {
+  std::ifstream in("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(in, line);) {
+    if (line.rfind("VmHWM:", 0) == 0) return std::stoull(line.substr(6));
+  }
+  return 0;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_thousand_streams_run_at_once) {
+  const int port = free_ports(nodes);
+  std::ifstream example(std::string(SPILLWAY_SOURCE_DIR) + "/cluster-config/examples/paced-sixteen.toml");
+  std::stringstream text;
+  text << example.rdbuf();
+  std::string toml = text.str();
+  const auto at = toml.find("port = 18000");
+  BOOST_REQUIRE(at != std::string::npos);
+  toml.replace(at, 12, "port = " + std::to_string(port));
+  std::vector<std::string> names;
+  for (int i = 1; i <= nodes; ++i) names.push_back("edge-" + std::to_string(i));
+  UpProcess cluster(toml, names, port);
+  BOOST_REQUIRE(cluster.wait_ready(std::chrono::seconds(120)));
+
+  const auto asked = requests();
+  std::vector<sdk::Client> clients;
+  for (std::size_t i = 0; i < 4; ++i) clients.push_back(cluster.client(i * 4));
+  std::vector<std::string> wanted;
+  for (const auto& request : asked) {
+    const auto done = clients[0].complete(request);
+    BOOST_REQUIRE(done.ok());
+    wanted.push_back(bytes_of(*done));
+    if (wanted.size() == prompts / 4) break;  // the rest is learnt side by side below
+  }
+  Load learner(asked);
+  learner.learn(clients[0], prompts);
+  for (std::size_t i = 0; i < wanted.size(); ++i) BOOST_TEST(learner.wanted()[i] == wanted[i]);
+  wanted = learner.wanted();
+
+  // Callbacks instead of a thousand threads: whatever ends begins again.
+  struct Slot {
+    std::atomic<std::uint64_t> tokens{0};
+  };
+  std::vector<Slot> slots(streams);
+  std::atomic<std::uint64_t> wrong{0}, failed{0}, finished{0};
+  std::atomic<bool> stopping{false};
+  std::atomic<int> running{0};
+  std::function<void(int, int)> begin = [&](int slot, int turn) {
+    const std::size_t prompt = static_cast<std::size_t>(slot + turn * 7) % prompts;
+    sdk::StreamCallbacks callbacks;
+    callbacks.on_chunk = [&, slot](const sdk::Chunk& chunk) { slots[static_cast<std::size_t>(slot)].tokens += chunk.tokens.size(); };
+    callbacks.on_end = [&, slot, turn, prompt](const sdk::Result<sdk::Completion>& done) {
+      --running;
+      if (!done) {
+        ++failed;
+        BOOST_TEST_MESSAGE("a stream failed: " << done.error().message);
+      } else {
+        ++finished;
+        wrong += bytes_of(*done) != wanted[prompt];
+      }
+      if (!stopping) begin(slot, turn + 1);
+    };
+    ++running;
+    if (!clients[static_cast<std::size_t>(slot) % clients.size()].stream(asked[prompt], callbacks)) ++failed;
+  };
+  for (int slot = 0; slot < streams; ++slot) begin(slot, 0);
+  std::this_thread::sleep_for(std::chrono::seconds(8));  // all are in
+  std::uint32_t held = 0;
+  if (const auto status = clients[0].status()) {
+    for (const auto& node : status->nodes) held += node.streams;
+  }
+  std::vector<std::uint64_t> before;
+  for (const auto& slot : slots) before.push_back(slot.tokens);
+  const auto start = std::chrono::steady_clock::now();
+  std::this_thread::sleep_for(std::chrono::seconds(30));
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::vector<double> rates;
+  for (std::size_t i = 0; i < slots.size(); ++i) rates.push_back(static_cast<double>(slots[i].tokens - before[i]) / seconds);
+  std::uint64_t peak = 0, sum = 0;
+  for (const auto& [name, pid] : cluster.nodes()) {
+    peak = std::max(peak, peak_kib(pid));
+    sum += peak_kib(pid);
+  }
+  stopping = true;
+  for (int i = 0; i < 600 && running > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  BOOST_TEST_MESSAGE("streams held " << held << ", tokens/s of a stream: least " << percentile(rates, 0) << ", median " << percentile(rates, 50)
+                                     << "; finished " << finished << ", other bytes " << wrong << ", failed " << failed
+                                     << "; peak memory of a node " << peak / 1024 << " MiB, of all " << sum / 1024 << " MiB");
+  BOOST_TEST(wrong == 0U);
+  BOOST_TEST(failed == 0U);
+  BOOST_TEST(finished >= static_cast<std::uint64_t>(streams));
+  BOOST_TEST(held >= streams * 9U / 10U);
+  BOOST_TEST(running == 0);
+}
+
+}  // namespace spillway::tests
