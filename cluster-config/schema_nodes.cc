@@ -12,7 +12,7 @@ constexpr auto common_keys() {
   return std::array{
       bind<S, &Node::port>({.name = "port",
                             .type = Type::count,
-                            .unit = "port",
+                            .unit = "(port number)",
                             .min = 1,
                             .max = 65'532,
                             .sentence = "Port of the control lane; the token lane, the bulk lane and clients have the next three.",

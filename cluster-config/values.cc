@@ -32,7 +32,12 @@ struct Site {
   Report& report;
 
   std::string want() const { return "want " + wish(key); }
-  std::string try_this() const { return "for example: " + std::string{key.example}; }
+  std::string try_this() const {
+    if (key.type == Type::key || key.type == Type::keys)
+      return "run `spillway keys new --out keys/NAME.key` and put the printed public key here";
+    if (key.type == Type::secret) return "run `spillway keys secret` and put what it prints here";
+    return "for example: " + std::string{key.example};
+  }
   std::optional<Value> fail(ErrorKind kind, std::string fix) const {
     report.add(kind, path, want(), std::move(fix));
     return std::nullopt;

@@ -56,7 +56,7 @@ std::vector<ErrorCase> key_cases() {
        "1 to 65536 tokens"},
       {"a count below its range", small_cluster("[limits]\nstep_tokens_max = 0\n"), K::out_of_range, "limits.step_tokens_max", 6,
        "1 to 65536 tokens"},
-      {"a port needs room for three more", small_cluster("port = 65533\n"), K::out_of_range, "nodes[0].port", 5, "1 to 65532"},
+      {"a port needs room for three more", small_cluster("port = 65533\n"), K::out_of_range, "nodes[0].port", 5, "1 to 65532 (port number)"},
       {"a size above its range", small_cluster("[limits]\nframe_bytes_max = \"257KiB\"\n"), K::out_of_range, "limits.frame_bytes_max", 6,
        "1KiB to 256KiB"},
       {"a duration below its range", small_cluster("[timings]\nlease = \"1ms\"\n"), K::out_of_range, "timings.lease", 6, "100ms to 10min"},
