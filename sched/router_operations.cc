@@ -113,7 +113,11 @@ core::Result<void> RouterState::check_drain(core::NodeId id, Instant now) const 
   if (!node->up) return core::fail(Errc::unavailable, "node " + views.name(id) + " is down");
   for (const auto& [index, replica] : node->replicas) {
     const core::ReplicaReport& mine = replica.report;
-    if (mine.streams + mine.queued == 0) continue;
+    // The report may be older than what was placed there since.
+    std::uint32_t ours = 0;
+    for (const auto& [key, s] : streams) ours += s.stage != Stage::waiting && s.place == core::ReplicaRef{id, index} ? 1 : 0;
+    const std::uint32_t held = std::max(mine.streams + mine.queued, ours);
+    if (held == 0) continue;
     std::uint64_t room = 0;
     std::uint32_t takers = 0;
     std::string why;
@@ -129,7 +133,7 @@ core::Result<void> RouterState::check_drain(core::NodeId id, Instant now) const 
         room += theirs.report.blocks_free - std::min(theirs.report.blocks_free, theirs.blocks_in_flight);
       }
     }
-    const std::string load = std::to_string(mine.streams + mine.queued) + " streams with " + std::to_string(mine.blocks_used) + " blocks on " + views.name(id);
+    const std::string load = std::to_string(held) + " streams with " + std::to_string(mine.blocks_used) + " blocks on " + views.name(id);
     if (takers == 0) return core::fail(Errc::no_capacity, "nobody can take the " + load + ": no other replica of its model is ready" + (why.empty() ? "" : " (" + why + ")"));
     if (room < mine.blocks_used) {
       return core::fail(Errc::no_capacity, "nobody can take the " + load + ": the others have " + std::to_string(room) + " blocks free" + (why.empty() ? "" : " (" + why + ")"));
