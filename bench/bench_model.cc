@@ -124,12 +124,9 @@ int main(int argc, char** argv) {
     std::uint32_t streams, prompt, answer, chunk;
     bool decode;
   };
-  const Case cases[] = {{"decode, 1 stream, prompt 16", 1, 16, 64, 512, true},
-                        {"decode, 1 stream, prompt 1024", 1, 1024, 48, 512, true},
-                        {"decode, 8 streams", 8, 16, 48, 512, true},
-                        {"decode, 32 streams", 32, 16, 32, 512, true},
-                        {"prefill, 512 tokens", 1, 512, 1, 512, false},
-                        {"prefill, 2048 tokens by 512", 1, 2048, 1, 512, false},
+  const Case cases[] = {{"decode, 1 stream, prompt 16", 1, 16, 64, 512, true}, {"decode, 1 stream, prompt 1024", 1, 1024, 48, 512, true},
+                        {"decode, 8 streams", 8, 16, 48, 512, true},           {"decode, 32 streams", 32, 16, 32, 512, true},
+                        {"prefill, 512 tokens", 1, 512, 1, 512, false},        {"prefill, 2048 tokens by 512", 1, 2048, 1, 512, false},
                         {"prefill, 256 tokens by 32", 1, 256, 1, 32, false}};
   for (const auto& c : cases) {
     double best = 0;
@@ -141,8 +138,8 @@ int main(int argc, char** argv) {
     const double rows_per_step = c.decode ? c.streams : c.chunk;
     const double bytes = (work.body_bytes + (c.decode ? work.head_bytes : 0)) / rows_per_step * best;
     const double ops = (work.body_ops + (c.decode ? work.head_ops : 0)) * best;
-    std::printf("%-32s %8.1f tokens/s  %6.2f GB/s (%4.1f %%)  %7.1f GOPS (%4.1f %%)\n", c.name, best, bytes / 1e9,
-                100 * bytes / bandwidth, ops / 1e9, 100 * ops / peak);
+    std::printf("%-32s %8.1f tokens/s  %6.2f GB/s (%4.1f %%)  %7.1f GOPS (%4.1f %%)\n", c.name, best, bytes / 1e9, 100 * bytes / bandwidth,
+                ops / 1e9, 100 * ops / peak);
   }
   return 0;
 }

@@ -92,16 +92,14 @@ double read_bandwidth(unsigned threads) {
 
 double int8_peak(unsigned threads) {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512vnni"))
-    return 128.0 * peak_rounds * threads / best_seconds(threads, [](unsigned) { multiply_int8(); });
+  if (__builtin_cpu_supports("avx512vnni")) return 128.0 * peak_rounds * threads / best_seconds(threads, [](unsigned) { multiply_int8(); });
 #endif
   return 0;
 }
 
 double fp32_peak(unsigned threads) {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f"))
-    return 32.0 * peak_rounds * threads / best_seconds(threads, [](unsigned) { multiply_fp32(); });
+  if (__builtin_cpu_supports("avx512f")) return 32.0 * peak_rounds * threads / best_seconds(threads, [](unsigned) { multiply_fp32(); });
 #endif
   return 0;
 }

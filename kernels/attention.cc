@@ -14,8 +14,7 @@ namespace {
 constexpr std::uint32_t tile_rows_max = 8;
 }  // namespace
 
-Attention::Attention(const PageShape& shape, std::uint32_t heads, std::size_t rows_max, unsigned threads)
-    : shape_{shape}, heads_{heads} {
+Attention::Attention(const PageShape& shape, std::uint32_t heads, std::size_t rows_max, unsigned threads) : shape_{shape}, heads_{heads} {
   SPILLWAY_ASSERT(shape.kv_heads > 0 && heads % shape.kv_heads == 0);
   const std::size_t width = (shape.head_dim + 15) / 16 * 16;
   const std::size_t queries = std::size_t{tile_rows_max} * (heads / shape.kv_heads);

@@ -14,10 +14,18 @@ inline constexpr std::size_t score_stride = segment_tokens + lanes;
 
 /// Four vectors of sixteen partial sums each -> their sums by the fixed tree.
 #if defined(SPILLWAY_LANES_AVX512)
-inline __m512 halve8(__m512 a, __m512 b) { return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee)); }
-inline __m512 halve4(__m512 a, __m512 b) { return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd)); }
-inline __m512 halve2(__m512 a, __m512 b) { return _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee)); }
-inline __m512 halve1(__m512 a, __m512 b) { return _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xdd)); }
+inline __m512 halve8(__m512 a, __m512 b) {
+  return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+}
+inline __m512 halve4(__m512 a, __m512 b) {
+  return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+}
+inline __m512 halve2(__m512 a, __m512 b) {
+  return _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
+}
+inline __m512 halve1(__m512 a, __m512 b) {
+  return _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xdd));
+}
 #endif
 
 /// Queries that share one reading of K and V from the first cache: as many as there are registers for.
@@ -94,8 +102,8 @@ inline void for_queries(std::size_t begin, std::size_t end, const F& f) {
   std::size_t i = begin;
   for (; i + queries_at_once <= end; i += queries_at_once) f.template operator()<queries_at_once>(i);
   switch (end - i) {
-    case 3: f.template operator()<queries_at_once < 3 ? 1 : 3>(i); break;
-    case 2: f.template operator()<queries_at_once < 2 ? 1 : 2>(i); break;
+    case 3: f.template operator() < queries_at_once<3 ? 1 : 3>(i); break;
+    case 2: f.template operator() < queries_at_once<2 ? 1 : 2>(i); break;
     case 1: f.template operator()<1>(i); break;
     default: break;
   }
@@ -181,14 +189,14 @@ struct TileBuffers {
     scores = o_segment + queries * width;
     state = scores + queries * score_stride;
   }
-  std::size_t width;    // head_dim in whole lanes
+  std::size_t width;  // head_dim in whole lanes
   std::size_t queries;
-  float* page;          // [16][width]
-  float* q;             // [queries][width]
-  float* o;             // [queries][width], merged so far
-  float* o_segment;     // [queries][width]
-  float* scores;        // [queries][score_stride], 256 of them used
-  float* state;         // [queries][m, l of the merge, m, l of the segment]
+  float* page;       // [16][width]
+  float* q;          // [queries][width]
+  float* o;          // [queries][width], merged so far
+  float* o_segment;  // [queries][width]
+  float* scores;     // [queries][score_stride], 256 of them used
+  float* state;      // [queries][m, l of the merge, m, l of the segment]
 };
 
 /// One segment: scores of all queries, softened; then o_segment = their weighted values. Queries before `first` do not see it.

@@ -6,8 +6,12 @@
 
 namespace spillway::kernels::SPILLWAY_LANES {
 
-inline F16 quiet_nan() { return set1(bits_float(0x7fc00000U)); }
-inline F16 infinity() { return set1(bits_float(0x7f800000U)); }
+inline F16 quiet_nan() {
+  return set1(bits_float(0x7fc00000U));
+}
+inline F16 infinity() {
+  return set1(bits_float(0x7f800000U));
+}
 
 /// c[0] x^(n-1) + ... + c[n-1] by Horner's rule with fma.
 template <std::size_t N>
@@ -35,8 +39,8 @@ inline F16 exp16(F16 x) {
 
 /// Coefficients: Cephes, logf.
 inline F16 log16(F16 x) {
-  constexpr float c[] = {7.0376836292e-2F, -1.1514610310e-1F, 1.1676998740e-1F, -1.2420140846e-1F, 1.4249322787e-1F,
-                         -1.6668057665e-1F, 2.0000714765e-1F, -2.4999993993e-1F, 3.3333331174e-1F};
+  constexpr float c[] = {7.0376836292e-2F,  -1.1514610310e-1F, 1.1676998740e-1F,  -1.2420140846e-1F, 1.4249322787e-1F,
+                         -1.6668057665e-1F, 2.0000714765e-1F,  -2.4999993993e-1F, 3.3333331174e-1F};
   const Mask tiny = less(x, set1(0x1p-126F));
   const F16 scaled = select(tiny, mul(x, set1(0x1p23F)), x);
   F16 e = sub(exponent(scaled), select(tiny, set1(149.0F), set1(126.0F)));

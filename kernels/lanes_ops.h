@@ -44,7 +44,9 @@ inline void rms_norm_body(const float* x, const float* weight, float* y, std::si
   if (i < n) store_n(y + i, mul(mul(load_n(x + i, n - i), scale), load_n(weight + i, n - i)), n - i);
 }
 
-inline F16 rotate(F16 x, F16 cos2, F16 sin2) { return add(mul(x, cos2), mul(swap_pairs(x), sin2)); }
+inline F16 rotate(F16 x, F16 cos2, F16 sin2) {
+  return add(mul(x, cos2), mul(swap_pairs(x), sin2));
+}
 inline void rope_body(float* x, const float* cos2, const float* sin2, std::size_t n) {
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes) store(x + i, rotate(load(x + i), load(cos2 + i), load(sin2 + i)));
@@ -74,9 +76,8 @@ inline void store_values_body(const float* x, std::byte* y, std::size_t n, bool 
 
 }  // namespace spillway::kernels::SPILLWAY_LANES
 
-#define SPILLWAY_VECTOR_OPS                                                                                                    \
-  {                                                                                                                            \
-    SPILLWAY_LANES::exp_body, SPILLWAY_LANES::log_body, SPILLWAY_LANES::sin_body, SPILLWAY_LANES::cos_body,                     \
-        SPILLWAY_LANES::rms_norm_body, SPILLWAY_LANES::rope_body, SPILLWAY_LANES::silu_mul_body,                               \
-        SPILLWAY_LANES::store_values_body, SPILLWAY_LANES::attention_body                    \
+#define SPILLWAY_VECTOR_OPS                                                                                                                \
+  {                                                                                                                                        \
+    SPILLWAY_LANES::exp_body, SPILLWAY_LANES::log_body, SPILLWAY_LANES::sin_body, SPILLWAY_LANES::cos_body, SPILLWAY_LANES::rms_norm_body, \
+        SPILLWAY_LANES::rope_body, SPILLWAY_LANES::silu_mul_body, SPILLWAY_LANES::store_values_body, SPILLWAY_LANES::attention_body        \
   }

@@ -41,10 +41,18 @@ double cos_taylor(double r) {
 
 }  // namespace
 
-void exp(const float* x, float* y, std::size_t n) { vector_ops().exp(x, y, n); }
-void log(const float* x, float* y, std::size_t n) { vector_ops().log(x, y, n); }
-void sin(const float* x, float* y, std::size_t n) { vector_ops().sin(x, y, n); }
-void cos(const float* x, float* y, std::size_t n) { vector_ops().cos(x, y, n); }
+void exp(const float* x, float* y, std::size_t n) {
+  vector_ops().exp(x, y, n);
+}
+void log(const float* x, float* y, std::size_t n) {
+  vector_ops().log(x, y, n);
+}
+void sin(const float* x, float* y, std::size_t n) {
+  vector_ops().sin(x, y, n);
+}
+void cos(const float* x, float* y, std::size_t n) {
+  vector_ops().cos(x, y, n);
+}
 
 double exp_f64(double x) {
   const double n = nearest(x * 1.4426950408889634074);

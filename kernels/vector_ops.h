@@ -8,21 +8,21 @@ namespace spillway::kernels {
 /// One query tile of attention: `rows` rows of one sequence, the `group` query heads that share one KV head. Row r stands at
 /// position `first_position` + r and sees the tokens 0 .. first_position + r. See attention.h.
 struct AttentionTile {
-  const std::byte* pool = nullptr;        ///< device pool; block b begins at pool + b * page_bytes
+  const std::byte* pool = nullptr;  ///< device pool; block b begins at pool + b * page_bytes
   std::size_t page_bytes = 0;
   const std::uint32_t* blocks = nullptr;  ///< block table of the sequence
   std::size_t k_offset = 0;               ///< bytes from the page's begin to K of (layer, KV head): [16][head_dim]
   std::size_t v_offset = 0;
-  bool half = false;                      ///< values are f16, else f32
-  const float* q = nullptr;               ///< row 0, first head of the group; heads are head_dim apart
-  float* out = nullptr;                   ///< same shape
-  std::size_t stride = 0;                 ///< floats from one row to the next, of q and out
+  bool half = false;         ///< values are f16, else f32
+  const float* q = nullptr;  ///< row 0, first head of the group; heads are head_dim apart
+  float* out = nullptr;      ///< same shape
+  std::size_t stride = 0;    ///< floats from one row to the next, of q and out
   std::uint32_t rows = 0;
   std::uint32_t group = 0;
   std::uint32_t head_dim = 0;
   std::uint32_t first_position = 0;
-  float scale = 1.0F;                     ///< scores are (q . k) * scale
-  float* scratch = nullptr;               ///< attention_scratch_floats(group, head_dim)
+  float scale = 1.0F;        ///< scores are (q . k) * scale
+  float* scratch = nullptr;  ///< attention_scratch_floats(group, head_dim)
 };
 
 /// The vector ops of one instruction set; each field's contract is that of the public function of the same name.

@@ -20,15 +20,15 @@
 namespace spillway::model {
 
 struct CpuOptions {
-  std::string path{};                     ///< GGUF file
-  std::string name{};                     ///< of the model, told in ReplicaInfo; empty: the path
+  std::string path{};  ///< GGUF file
+  std::string name{};  ///< of the model, told in ReplicaInfo; empty: the path
   core::PageFormat page_format = core::PageFormat::raw16;
-  std::uint32_t context_max = 0;          ///< tokens; 0 = what the file says
-  std::uint32_t blocks = 0;               ///< of the device pool; 0 = as many as fit in kv_bytes
-  std::uint64_t kv_bytes = 1ULL << 30;    ///< used when blocks is 0
+  std::uint32_t context_max = 0;        ///< tokens; 0 = what the file says
+  std::uint32_t blocks = 0;             ///< of the device pool; 0 = as many as fit in kv_bytes
+  std::uint64_t kv_bytes = 1ULL << 30;  ///< used when blocks is 0
   unsigned threads = 1;
-  std::optional<kernels::Isa> isa{};      ///< nothing = that of the process; it is one choice for the process (kernels/isa.h)
-  std::uint32_t step_rows_max = 2048;     ///< rows of one step; sets the size of the workspaces
+  std::optional<kernels::Isa> isa{};   ///< nothing = that of the process; it is one choice for the process (kernels/isa.h)
+  std::uint32_t step_rows_max = 2048;  ///< rows of one step; sets the size of the workspaces
 };
 
 /// The model step on the processor's cores: weights, workspaces, pool of pages, sampler.

@@ -59,8 +59,7 @@ void KvPool::read_rows(core::BlockId block, std::uint32_t first_row, std::uint32
   const std::size_t run = rows * plane_row_bytes_;
   if (run == 0) return;
   const std::byte* from = page(block) + first_row * plane_row_bytes_;
-  for (std::size_t plane = 0; plane < planes_; ++plane)
-    std::memcpy(out.data() + plane * run, from + plane * 16 * plane_row_bytes_, run);
+  for (std::size_t plane = 0; plane < planes_; ++plane) std::memcpy(out.data() + plane * run, from + plane * 16 * plane_row_bytes_, run);
 }
 
 void KvPool::write_rows(core::BlockId block, std::uint32_t first_row, std::uint32_t rows, core::Bytes in) {
@@ -68,8 +67,7 @@ void KvPool::write_rows(core::BlockId block, std::uint32_t first_row, std::uint3
   const std::size_t run = rows * plane_row_bytes_;
   if (run == 0) return;
   std::byte* to = page(block) + first_row * plane_row_bytes_;
-  for (std::size_t plane = 0; plane < planes_; ++plane)
-    std::memcpy(to + plane * 16 * plane_row_bytes_, in.data() + plane * run, run);
+  for (std::size_t plane = 0; plane < planes_; ++plane) std::memcpy(to + plane * 16 * plane_row_bytes_, in.data() + plane * run, run);
 }
 
 void KvPool::copy_rows(core::BlockId from, core::BlockId to, std::uint32_t rows) {

@@ -52,17 +52,17 @@ class Llama {
   kernels::Attention attention_;
   std::unique_ptr<kernels::QuantizedRows> quantized_;  // null when no matrix takes int8
 
-  std::uint32_t rows_ = 0;                             // of this step
+  std::uint32_t rows_ = 0;  // of this step
   std::vector<kernels::AttentionSpan> spans_;
-  std::vector<std::uint32_t> span_of_row_;             // [rows_max]
-  std::vector<float> cos_, sin_;                       // [rows_max, head_dim]
-  std::vector<float> x_;                               // [rows_max, width] residual stream
-  std::vector<float> h_;                               // [rows_max, width] its norm
-  std::vector<float> q_, k_, v_;                       // [rows_max, heads or kv_heads * head_dim]
-  std::vector<float> a_;                               // [rows_max, heads * head_dim] attention's result
-  std::vector<float> gate_, up_;                       // [rows_max, hidden]
-  std::vector<float> last_;                            // [rows_max, width] final norm of wanted rows
-  std::vector<float> logits_;                          // [logits_rows_max, vocabulary]
+  std::vector<std::uint32_t> span_of_row_;  // [rows_max]
+  std::vector<float> cos_, sin_;            // [rows_max, head_dim]
+  std::vector<float> x_;                    // [rows_max, width] residual stream
+  std::vector<float> h_;                    // [rows_max, width] its norm
+  std::vector<float> q_, k_, v_;            // [rows_max, heads or kv_heads * head_dim]
+  std::vector<float> a_;                    // [rows_max, heads * head_dim] attention's result
+  std::vector<float> gate_, up_;            // [rows_max, hidden]
+  std::vector<float> last_;                 // [rows_max, width] final norm of wanted rows
+  std::vector<float> logits_;               // [logits_rows_max, vocabulary]
 };
 
 }  // namespace spillway::model

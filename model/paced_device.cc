@@ -22,7 +22,9 @@ std::uint64_t mix(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-bool answers(const core::StepItem& item) { return item.tokens.size() == 1 && !item.samples.empty() && item.first_position > 0; }
+bool answers(const core::StepItem& item) {
+  return item.tokens.size() == 1 && !item.samples.empty() && item.first_position > 0;
+}
 
 core::KvId paced_kv_id(const PacedOptions& options) {
   core::Digest128 digest;

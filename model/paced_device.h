@@ -14,9 +14,9 @@ namespace spillway::model {
 
 struct PacedOptions {
   std::string name = "paced";
-  std::uint32_t context_max = 8192;     ///< tokens
+  std::uint32_t context_max = 8192;  ///< tokens
   std::uint32_t blocks = 4096;
-  std::uint64_t page_bytes = 4096;      ///< of one block; a multiple of 1024 (rows of whole 64 bytes)
+  std::uint64_t page_bytes = 4096;  ///< of one block; a multiple of 1024 (rows of whole 64 bytes)
   std::uint32_t vocabulary = 32'000;
   std::uint32_t step_rows_max = 8192;
   core::PageFormat page_format = core::PageFormat::raw16;  ///< told in ReplicaInfo and part of the KvId; bytes are bytes

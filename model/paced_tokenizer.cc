@@ -18,7 +18,7 @@ std::string word(std::uint32_t i) {
       "ra", "se", "ti", "vo", "bu", "da", "fe", "gi", "lo", "mu", "na", "pe", "ri", "so", "tu", "va", "we", "ki", "do", "fu"};
   std::string text{space};
   text += syllables[i % 40];
-  for (i /= 40; ; i /= 40) {
+  for (i /= 40;; i /= 40) {
     text += syllables[i % 40];
     if (i < 40) return text;
   }

@@ -24,7 +24,8 @@ core::Result<void> check(const core::ReplicaInfo& info, const ScoreCase& given) 
   for (const auto* list : {&given.prompt, &given.tokens})
     for (const auto token : *list)
       if (token < 0 || static_cast<std::uint32_t>(token) >= info.vocabulary)
-        return fail(Errc::bad_argument, "token " + std::to_string(token) + " is not in the vocabulary of " + std::to_string(info.vocabulary));
+        return fail(Errc::bad_argument,
+                    "token " + std::to_string(token) + " is not in the vocabulary of " + std::to_string(info.vocabulary));
   return {};
 }
 

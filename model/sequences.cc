@@ -54,8 +54,8 @@ core::Result<void> check_item(const core::StepItem& item, const core::ReplicaInf
     if (block >= info.blocks) return fail(Errc::bad_argument, name + ": block " + std::to_string(block) + " is not in the pool");
   for (const auto token : item.tokens)
     if (token < 0 || static_cast<std::uint32_t>(token) >= info.vocabulary)
-      return fail(Errc::bad_argument, name + ": token " + std::to_string(token) + " is not in the vocabulary of " +
-                                          std::to_string(info.vocabulary));
+      return fail(Errc::bad_argument,
+                  name + ": token " + std::to_string(token) + " is not in the vocabulary of " + std::to_string(info.vocabulary));
   return {};
 }
 

@@ -39,8 +39,8 @@ class Binder {
     if (!bytes) return std::nullopt;
     const auto type = kernels::weight_type_from_gguf(file_.find_tensor(name)->type);
     if (!type) {
-      set(Errc::unsupported, "tensor \"" + name + "\": type " + tensor_type_name(file_.find_tensor(name)->type) +
-                                 "; want F32, F16, Q4_1 or Q8_0");
+      set(Errc::unsupported,
+          "tensor \"" + name + "\": type " + tensor_type_name(file_.find_tensor(name)->type) + "; want F32, F16, Q4_1 or Q8_0");
       return std::nullopt;
     }
     auto packed = PackedMatrix::pack(*type, *bytes, rows, k, &pool_);
@@ -128,7 +128,8 @@ core::Result<LlamaShape> read_shape(const GgufFile& file) {
   LlamaShape shape;
   std::uint32_t rope_dims = 0;
   std::uint32_t value_dim = 0;
-  const auto read = [&](std::uint32_t& to, const char* key, std::uint64_t low, std::uint64_t high, std::optional<std::uint64_t> fallback = {}) {
+  const auto read = [&](std::uint32_t& to, const char* key, std::uint64_t low, std::uint64_t high,
+                        std::optional<std::uint64_t> fallback = {}) {
     return number(file, std::string{"llama."} + key, low, high, fallback).map([&](std::uint32_t value) { to = value; });
   };
   constexpr std::uint64_t wide = 1U << 20;
@@ -150,8 +151,8 @@ core::Result<LlamaShape> read_shape(const GgufFile& file) {
   shape.norm_epsilon = *epsilon;
   shape.rope_base = *base;
   if (shape.heads % shape.kv_heads != 0)
-    return fail(Errc::bad_file, "llama.attention.head_count = " + std::to_string(shape.heads) + " is no multiple of head_count_kv = " +
-                                    std::to_string(shape.kv_heads));
+    return fail(Errc::bad_file, "llama.attention.head_count = " + std::to_string(shape.heads) +
+                                    " is no multiple of head_count_kv = " + std::to_string(shape.kv_heads));
   if (shape.head_dim % 2 != 0 || rope_dims != shape.head_dim || value_dim != shape.head_dim)
     return fail(Errc::unsupported, "llama: head dimension " + std::to_string(shape.head_dim) + ", of values " + std::to_string(value_dim) +
                                        ", of positions " + std::to_string(rope_dims) + "; want one even number");
@@ -170,8 +171,8 @@ std::optional<LlamaLayer> bind_layer(Binder& bind, const LlamaShape& s, std::uin
   auto up = bind.matrix(name("ffn_up"), s.hidden, s.width);
   auto down = bind.matrix(name("ffn_down"), s.width, s.hidden);
   if (!bind.ok()) return std::nullopt;
-  return LlamaLayer{std::move(attention_norm), std::move(*q), std::move(*k), std::move(*v), std::move(*o),
-                    std::move(hidden_norm), std::move(*gate), std::move(*up), std::move(*down)};
+  return LlamaLayer{std::move(attention_norm), std::move(*q),    std::move(*k),  std::move(*v),   std::move(*o),
+                    std::move(hidden_norm),    std::move(*gate), std::move(*up), std::move(*down)};
 }
 
 /// Digest of names, types, shapes and bytes of all tensors, in order of name.
@@ -217,8 +218,8 @@ core::Result<LlamaWeights> load_llama(const GgufFile& file, kernels::ThreadPool&
     if (!(factor > 0)) return fail(Errc::bad_file, "tensor \"rope_freqs.weight\": a factor that is not above 0");
   const auto digest = digest_of(file);
   if (!digest) return tl::make_unexpected(digest.error());
-  return LlamaWeights{*shape, std::move(*embedding), std::move(output), std::move(output_norm), std::move(rope_factors),
-                      std::move(layers), *digest};
+  return LlamaWeights{*shape, std::move(*embedding), std::move(output), std::move(output_norm), std::move(rope_factors), std::move(layers),
+                      *digest};
 }
 
 std::size_t LlamaWeights::bytes() const {

@@ -17,13 +17,13 @@ namespace spillway::model {
 /// What the metadata of a `llama` file says of the graph.
 struct LlamaShape {
   std::uint32_t layers = 0;
-  std::uint32_t width = 0;       ///< embedding_length
+  std::uint32_t width = 0;  ///< embedding_length
   std::uint32_t heads = 0;
-  std::uint32_t kv_heads = 0;    ///< divides heads
-  std::uint32_t head_dim = 0;    ///< even
-  std::uint32_t hidden = 0;      ///< feed_forward_length
+  std::uint32_t kv_heads = 0;  ///< divides heads
+  std::uint32_t head_dim = 0;  ///< even
+  std::uint32_t hidden = 0;    ///< feed_forward_length
   std::uint32_t vocabulary = 0;
-  std::uint32_t context = 0;     ///< tokens the model was made for
+  std::uint32_t context = 0;  ///< tokens the model was made for
   float norm_epsilon = 0;
   float rope_base = 10000.0F;
 
@@ -52,7 +52,7 @@ struct LlamaWeights {
   std::vector<float> output_norm;               // [width]
   std::vector<float> rope_factors;              // [head_dim / 2] or empty
   std::vector<LlamaLayer> layers;
-  core::U128 digest;                            // of names, types, shapes and bytes of all tensors
+  core::U128 digest;  // of names, types, shapes and bytes of all tensors
 
   const kernels::PackedMatrix& head() const { return output ? *output : embedding; }
   std::size_t bytes() const;  ///< of all matrices, as packed

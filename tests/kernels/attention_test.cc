@@ -152,7 +152,8 @@ BOOST_AUTO_TEST_CASE(half_pages_round_to_nearest_even) {
       [&](const auto& scalar, const auto& other, Isa) {
         BOOST_TEST((scalar == other));
         for (std::size_t i = 0; i < k.size(); ++i) {
-          const auto got = static_cast<std::uint16_t>(std::to_integer<unsigned>(other[2 * i]) | std::to_integer<unsigned>(other[2 * i + 1]) << 8);
+          const auto got =
+              static_cast<std::uint16_t>(std::to_integer<unsigned>(other[2 * i]) | std::to_integer<unsigned>(other[2 * i + 1]) << 8);
           BOOST_TEST(got == f32_to_f16(k[i]));
         }
       });

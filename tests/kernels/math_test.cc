@@ -56,7 +56,8 @@ double worst_ulp(Op op, double (*exact)(double), const std::vector<float>& x) {
 double worst_absolute(Op op, double (*exact)(double), const std::vector<float>& x) {
   const auto y = apply(op, x);
   double worst = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(y[i]) - exact(static_cast<double>(x[i]))));
+  for (std::size_t i = 0; i < x.size(); ++i)
+    worst = std::max(worst, std::abs(static_cast<double>(y[i]) - exact(static_cast<double>(x[i]))));
   return worst;
 }
 

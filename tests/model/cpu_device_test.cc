@@ -35,10 +35,11 @@ std::shared_ptr<core::Request> make_request(std::size_t prompt, std::uint32_t to
   return request;
 }
 
-std::unique_ptr<model::CpuDevice> make_device(unsigned threads, std::optional<Isa> isa = {}, core::PageFormat format = core::PageFormat::raw16) {
+std::unique_ptr<model::CpuDevice> make_device(unsigned threads, std::optional<Isa> isa = {},
+                                              core::PageFormat format = core::PageFormat::raw16) {
   static const std::string path = model::test::write_tiny_model({});
-  auto device = model::CpuDevice::make(
-      {.path = path, .page_format = format, .blocks = 256, .threads = threads, .isa = isa, .step_rows_max = 2048});
+  auto device =
+      model::CpuDevice::make({.path = path, .page_format = format, .blocks = 256, .threads = threads, .isa = isa, .step_rows_max = 2048});
   BOOST_REQUIRE_MESSAGE(device.has_value(), (device ? "" : device.error().message));
   return std::move(*device);
 }
@@ -155,7 +156,7 @@ BOOST_AUTO_TEST_CASE(same_bits_by_every_road) {
       for (const std::uint32_t chunk : {1U, 32U, 2048U}) {
         for (model::Device* as : {static_cast<model::Device*>(device.get()), static_cast<model::Device*>(&crowded)}) {
           if (chunk == 1 && (as == &crowded || threads == 2)) continue;  // slow, and no road of its own
-          for (const std::uint32_t prefix : {0U, 288U}) {  // 18 full blocks kept from the run before
+          for (const std::uint32_t prefix : {0U, 288U}) {                // 18 full blocks kept from the run before
             BOOST_TEST((drive(*as, request, {.from = prefix, .chunk = chunk}) == want));
             ++roads;
           }
@@ -171,7 +172,8 @@ BOOST_AUTO_TEST_CASE(same_bits_by_every_road) {
   BOOST_TEST(counts.gemm > 1000U);
   BOOST_TEST(counts.gemv > 1000U);
   BOOST_TEST_MESSAGE(roads << " roads; products of 16 rows and more " << counts.gemm << ", of one row " << counts.gemv << ", between "
-                           << counts.small << "; calls scalar " << counts.calls[0] << ", avx2 " << counts.calls[1] << ", avx512 " << counts.calls[2]);
+                           << counts.small << "; calls scalar " << counts.calls[0] << ", avx2 " << counts.calls[1] << ", avx512 "
+                           << counts.calls[2]);
 }
 
 // The default model, where it has been pulled: each road alone.

@@ -20,9 +20,9 @@ inline std::shared_ptr<core::Request> make_request(std::vector<core::TokenId> pr
 /// How one choice is driven through a device, without a batcher.
 struct Drive {
   std::vector<core::TokenId> answer{};  ///< tokens so far
-  std::uint32_t from = 0;             ///< rows already in the pages
-  std::uint32_t chunk = 2048;         ///< prompt rows a step
-  core::BlockId first_block = 0;      ///< blocks first_block, first_block + stride, ...
+  std::uint32_t from = 0;               ///< rows already in the pages
+  std::uint32_t chunk = 2048;           ///< prompt rows a step
+  core::BlockId first_block = 0;        ///< blocks first_block, first_block + stride, ...
   core::BlockId stride = 1;
   std::uint32_t choice = 0;
   std::uint32_t stop_after = 0xffffffffU;  ///< tokens to draw at most

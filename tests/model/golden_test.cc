@@ -106,6 +106,6 @@ BOOST_AUTO_TEST_CASE(golden_smollm2_forced_decoding_stays_close_to_the_truth) {
     BOOST_TEST(static_cast<double>(equal) >= 0.955 * static_cast<double>(positions));
     BOOST_TEST(sum / static_cast<double>(values) <= 0.09);
   }
-  BOOST_TEST_MESSAGE("SmolLM2: " << cases << " shared cases, best token equal at " << equal << " of " << positions
-                                 << ", mean difference " << (values != 0 ? sum / static_cast<double>(values) : 0.0) << " over " << values);
+  BOOST_TEST_MESSAGE("SmolLM2: " << cases << " shared cases, best token equal at " << equal << " of " << positions << ", mean difference "
+                                 << (values != 0 ? sum / static_cast<double>(values) : 0.0) << " over " << values);
 }

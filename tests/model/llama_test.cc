@@ -75,8 +75,9 @@ BOOST_AUTO_TEST_CASE(quantised_weights_differ_by_the_rounding_of_activations) {
 }
 
 BOOST_AUTO_TEST_CASE(many_kv_heads_and_odd_sizes) {
-  const double error = relative_error(
-      {.types = TinyTypes::floats, .layers = 1, .width = 60, .heads = 6, .kv_heads = 3, .head_dim = 10, .hidden = 44}, core::PageFormat::raw32, 50);
+  const double error =
+      relative_error({.types = TinyTypes::floats, .layers = 1, .width = 60, .heads = 6, .kv_heads = 3, .head_dim = 10, .hidden = 44},
+                     core::PageFormat::raw32, 50);
   BOOST_TEST(error < 1e-5);
 }
 

@@ -146,9 +146,11 @@ BOOST_AUTO_TEST_CASE(paced_stop_string_ends_a_choice_and_is_found_again_after_a_
 }
 
 BOOST_AUTO_TEST_CASE(paced_step_tells_its_time_by_the_cost_table) {
-  auto device = model::PacedDevice::make(
-      {.vocabulary = 1000, .step = core::Duration{1000}, .prefill_token = core::Duration{10}, .decode_token = core::Duration{100},
-       .context_per_1k = core::Duration{1000}});
+  auto device = model::PacedDevice::make({.vocabulary = 1000,
+                                          .step = core::Duration{1000},
+                                          .prefill_token = core::Duration{10},
+                                          .decode_token = core::Duration{100},
+                                          .context_per_1k = core::Duration{1000}});
   BOOST_REQUIRE(device.has_value());
   const auto request = make_request(20, 2);
   core::StepPlan plan;

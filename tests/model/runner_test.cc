@@ -37,9 +37,8 @@ BOOST_AUTO_TEST_CASE(all_rows_at_once_equal_rows_one_by_one) {
   for (std::uint32_t r = 0; r < tokens.size(); ++r) {
     const core::StepItem one{{}, r, {tokens[r]}, blocks, {}};
     const model::WantedRow row{0, 0};
-    runner.run({&one, 1}, {&row, 1}, [&](std::size_t, const float* logits) {
-      BOOST_TEST((std::vector<float>(logits, logits + vocabulary) == all[r]));
-    });
+    runner.run({&one, 1}, {&row, 1},
+               [&](std::size_t, const float* logits) { BOOST_TEST((std::vector<float>(logits, logits + vocabulary) == all[r])); });
   }
 }
 

@@ -14,7 +14,8 @@ using namespace spillway;
 namespace {
 
 std::unique_ptr<model::CpuDevice> make_device(std::uint32_t rows_max, std::uint32_t blocks = 64) {
-  auto device = model::CpuDevice::make({.path = model::test::write_tiny_model({}), .blocks = blocks, .threads = 2, .step_rows_max = rows_max});
+  auto device =
+      model::CpuDevice::make({.path = model::test::write_tiny_model({}), .blocks = blocks, .threads = 2, .step_rows_max = rows_max});
   BOOST_REQUIRE(device.has_value());
   return std::move(*device);
 }

@@ -18,7 +18,7 @@ struct AcceptCase {
   std::uint32_t tokens_max;
   bool ignore_eos;
   bool stop_string;
-  core::TokenId last;      // of three tokens
+  core::TokenId last;  // of three tokens
   FinishReason finish;
   bool is_end;
 };

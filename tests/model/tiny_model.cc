@@ -182,7 +182,8 @@ Row normed(const Row& x, const Row& weight) {
   double squares = 0;
   for (const double value : x) squares += value * value;
   Row y(x.size());
-  for (std::size_t i = 0; i < x.size(); ++i) y[i] = x[i] / std::sqrt(squares / static_cast<double>(x.size()) + static_cast<double>(1e-5F)) * weight[i];
+  for (std::size_t i = 0; i < x.size(); ++i)
+    y[i] = x[i] / std::sqrt(squares / static_cast<double>(x.size()) + static_cast<double>(1e-5F)) * weight[i];
   return y;
 }
 
@@ -190,7 +191,8 @@ void turn(Row& x, std::size_t head_dim, std::size_t position, const Row* factors
   for (std::size_t i = 0; i < x.size(); i += 2) {
     const std::size_t pair = i % head_dim / 2;
     const double factor = factors != nullptr ? (*factors)[pair] : 1.0;
-    const double angle = static_cast<double>(position) * std::pow(10000.0, -2.0 * static_cast<double>(pair) / static_cast<double>(head_dim)) / factor;
+    const double angle =
+        static_cast<double>(position) * std::pow(10000.0, -2.0 * static_cast<double>(pair) / static_cast<double>(head_dim)) / factor;
     const double a = x[i];
     const double b = x[i + 1];
     x[i] = a * std::cos(angle) - b * std::sin(angle);
@@ -218,7 +220,9 @@ Row attend(const TinyOptions& o, const Row& q, const std::vector<Row>& keys, con
 
 }  // namespace
 
-TinyModel make_tiny_model(const TinyOptions& options) { return Maker{options}.make(); }
+TinyModel make_tiny_model(const TinyOptions& options) {
+  return Maker{options}.make();
+}
 
 std::string write_tiny_model(const TinyOptions& options) {
   const auto model = make_tiny_model(options);
@@ -227,7 +231,8 @@ std::string write_tiny_model(const TinyOptions& options) {
   // Two tests may write the same model at once: each writes its own file, the last rename wins.
   const auto draft = path.string() + "." + std::to_string(reinterpret_cast<std::uintptr_t>(&model)) + std::to_string(std::rand());
   std::FILE* file = std::fopen(draft.c_str(), "wb");
-  if (file == nullptr || std::fwrite(model.file.data(), 1, model.file.size(), file) != model.file.size() || std::fclose(file) != 0) std::abort();
+  if (file == nullptr || std::fwrite(model.file.data(), 1, model.file.size(), file) != model.file.size() || std::fclose(file) != 0)
+    std::abort();
   std::filesystem::rename(draft, path);
   return path.string();
 }
@@ -248,7 +253,9 @@ std::vector<double> reference_logits(const TinyModel& model, const std::vector<s
     const auto begin = embedding.begin() + static_cast<std::ptrdiff_t>(tokens[position]) * o.width;
     x.assign(begin, begin + o.width);
     for (std::uint32_t l = 0; l < o.layers; ++l) {
-      const auto weight = [&](const char* part) -> const Row& { return model.values.at("blk." + std::to_string(l) + "." + part + ".weight"); };
+      const auto weight = [&](const char* part) -> const Row& {
+        return model.values.at("blk." + std::to_string(l) + "." + part + ".weight");
+      };
       Row h = normed(x, weight("attn_norm"));
       Row q = multiply(weight("attn_q"), h);
       Row k = multiply(weight("attn_k"), h);

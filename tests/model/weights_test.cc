@@ -42,7 +42,8 @@ void rename(core::ByteVector& bytes, std::string_view from, std::string_view to)
 void refused(const core::ByteVector& bytes, const std::initializer_list<std::string_view>& parts) {
   const auto weights = load(bytes);
   BOOST_REQUIRE(!weights.has_value());
-  for (const auto part : parts) BOOST_TEST(weights.error().message.find(part) != std::string::npos, weights.error().message << " | " << part);
+  for (const auto part : parts)
+    BOOST_TEST(weights.error().message.find(part) != std::string::npos, weights.error().message << " | " << part);
 }
 
 }  // namespace
@@ -66,7 +67,8 @@ BOOST_AUTO_TEST_CASE(all_four_types_are_bound) {
   std::vector<float> row(160);
   weights->layers[1].down.dequantize_row(5, row.data());
   const auto& values = tiny.values.at("blk.1.ffn_down.weight");
-  for (std::size_t i = 0; i < row.size(); ++i) BOOST_TEST(static_cast<double>(row[i]) == values[5 * row.size() + i], boost::test_tools::tolerance(1e-6));
+  for (std::size_t i = 0; i < row.size(); ++i)
+    BOOST_TEST(static_cast<double>(row[i]) == values[5 * row.size() + i], boost::test_tools::tolerance(1e-6));
 }
 
 BOOST_AUTO_TEST_CASE(wrong_files_are_refused_by_name) {
@@ -77,8 +79,10 @@ BOOST_AUTO_TEST_CASE(wrong_files_are_refused_by_name) {
     change(bytes);
     return bytes;
   };
-  refused(changed([](auto& b) { rename(b, "blk.1.ffn_up.weight", "blk.1.ffn_ux.weight"); }), {"\"blk.1.ffn_up.weight\" is missing", "[96, 160]"});
-  refused(changed([](auto& b) { set_value(b, "llama.feed_forward_length", 192U); }), {"blk.0.ffn_gate.weight", "[96, 160]", "want [96, 192]"});
+  refused(changed([](auto& b) { rename(b, "blk.1.ffn_up.weight", "blk.1.ffn_ux.weight"); }),
+          {"\"blk.1.ffn_up.weight\" is missing", "[96, 160]"});
+  refused(changed([](auto& b) { set_value(b, "llama.feed_forward_length", 192U); }),
+          {"blk.0.ffn_gate.weight", "[96, 160]", "want [96, 192]"});
   refused(changed([](auto& b) { set_value(b, "llama.block_count", 1U); }), {"blk.1.", "not known"});
   refused(changed([](auto& b) { set_value(b, "llama.block_count", 0U); }), {"llama.block_count", "want 1"});
   refused(changed([](auto& b) { set_value(b, "llama.attention.head_count", 2U); }), {"blk.0.attn_q.weight", "want [96, 128]"});
