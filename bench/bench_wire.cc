@@ -22,7 +22,9 @@ namespace {
 using namespace spillway;
 using Clock = std::chrono::steady_clock;
 
-double us_since(Clock::time_point begin) { return std::chrono::duration<double, std::micro>(Clock::now() - begin).count(); }
+double us_since(Clock::time_point begin) {
+  return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
+}
 
 /// One step of a batcher: `streams` streams, one token each, `top` alternatives with each token.
 core::Envelope tokens_of_a_step(std::uint32_t streams, std::uint32_t top) {
@@ -124,7 +126,8 @@ void latency(std::size_t rounds) {
     std::this_thread::sleep_for(std::chrono::microseconds(300));
   }
   std::sort(samples.begin(), samples.end());
-  std::printf("loop to loop, 32 tokens a message     p50 %8.1f us  p99 %8.1f us\n", samples[samples.size() / 2], samples[samples.size() * 99 / 100]);
+  std::printf("loop to loop, 32 tokens a message     p50 %8.1f us  p99 %8.1f us\n", samples[samples.size() / 2],
+              samples[samples.size() * 99 / 100]);
 
   constexpr std::size_t burst = 20'000;
   const auto begin = Clock::now();
@@ -143,8 +146,8 @@ void latency(std::size_t rounds) {
   std::unique_lock lock(mutex);
   arrived.wait_for(lock, std::chrono::seconds(5), [&] { return count - base >= burst; });
   const auto seconds = us_since(begin) / 1e6;
-  std::printf("loop to loop, burst                   %8.0f messages a second, %8.0f tokens a second\n", static_cast<double>(count - base) / seconds,
-              static_cast<double>(count - base) * 32 / seconds);
+  std::printf("loop to loop, burst                   %8.0f messages a second, %8.0f tokens a second\n",
+              static_cast<double>(count - base) / seconds, static_cast<double>(count - base) * 32 / seconds);
 }
 
 }  // namespace

@@ -12,12 +12,12 @@
 namespace spillway::net {
 
 struct ClientConnectionOptions {
-  std::string endpoint;                      ///< "tcp://10.0.0.7:7403"
-  std::string server_key;                    ///< the node's CURVE public key, Z85; empty: without CURVE
-  KeyPair keys;                              ///< the client's own; empty with CURVE = a fresh pair (for clients that hold a token)
-  core::ClientHello hello;                   ///< sent first
-  core::Duration connect_max{std::chrono::seconds{2}};    ///< longest time until the first message of the router
-  core::Duration silence_max{std::chrono::seconds{2}};    ///< the router pings several times a second; longer silence = gone
+  std::string endpoint;     ///< "tcp://10.0.0.7:7403"
+  std::string server_key;   ///< the node's CURVE public key, Z85; empty: without CURVE
+  KeyPair keys;             ///< the client's own; empty with CURVE = a fresh pair (for clients that hold a token)
+  core::ClientHello hello;  ///< sent first
+  core::Duration connect_max{std::chrono::seconds{2}};  ///< longest time until the first message of the router
+  core::Duration silence_max{std::chrono::seconds{2}};  ///< the router pings several times a second; longer silence = gone
   std::size_t message_bytes_max = 4U << 20;
 };
 

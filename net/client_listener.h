@@ -23,8 +23,8 @@ struct ClientRights {
 
 /// Who sent a message, already checked against the key or the token of the connection.
 struct ClientIdentity {
-  std::string name;       ///< of the key or token in the cluster file; "loopback" without CURVE
-  std::string tenant;     ///< name: as wished for in ClientHello and allowed, else the first that is allowed
+  std::string name;    ///< of the key or token in the cluster file; "loopback" without CURVE
+  std::string tenant;  ///< name: as wished for in ClientHello and allowed, else the first that is allowed
   bool operator_rights = false;
 
   friend bool operator==(const ClientIdentity&, const ClientIdentity&) = default;

@@ -80,8 +80,7 @@ void read_envelope(wire::Envelope::Reader reader, const core::SharedBytes& paylo
     decoder.enter("Hello");
     Fields<core::Hello>::map(decoder, envelope.hello, reader.getHello());
   } else if (envelope.kind == EnvelopeKind::refuse) {
-    decoder.field("text", envelope.text, reader,
-                  Access{[](auto r) { return r.getText(); }, nullptr, nullptr, nullptr});
+    decoder.field("text", envelope.text, reader, Access{[](auto r) { return r.getText(); }, nullptr, nullptr, nullptr});
   }
 }
 
@@ -90,8 +89,8 @@ void write_envelope(const core::Envelope& envelope, wire::Envelope::Builder buil
   Fields<core::Envelope>::map(encoder, envelope, builder);
   if (envelope.kind == EnvelopeKind::data) {
     SPILLWAY_ASSERT(envelope.message != nullptr);
-    std::visit(
-        [&]<class M>(const M& message) { Fields<M>::map(encoder, message, Arm<M>::init(builder.initMessage())); }, *envelope.message);
+    std::visit([&]<class M>(const M& message) { Fields<M>::map(encoder, message, Arm<M>::init(builder.initMessage())); },
+               *envelope.message);
   } else if (envelope.kind == EnvelopeKind::hello || envelope.kind == EnvelopeKind::welcome) {
     Fields<core::Hello>::map(encoder, envelope.hello, builder.initHello());
   } else if (envelope.kind == EnvelopeKind::refuse) {

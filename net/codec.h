@@ -18,9 +18,7 @@ struct Frames {
   std::size_t payload_offset = 0;
   std::size_t payload_bytes = 0;
 
-  core::Bytes payload_view() const {
-    return payload ? core::Bytes{*payload}.subspan(payload_offset, payload_bytes) : core::Bytes{};
-  }
+  core::Bytes payload_view() const { return payload ? core::Bytes{*payload}.subspan(payload_offset, payload_bytes) : core::Bytes{}; }
 };
 
 /// Frames as they arrive. `payload` is null when there was none; a decoded PageFrame keeps it.

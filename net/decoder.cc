@@ -49,7 +49,8 @@ bool Decoder::may_allocate(std::size_t count, std::size_t element_bytes) {
 }
 
 std::string version_text(std::uint16_t theirs) {
-  return "the peer speaks protocol version " + std::to_string(theirs) + ", this build speaks version " + std::to_string(core::protocol_version);
+  return "the peer speaks protocol version " + std::to_string(theirs) + ", this build speaks version " +
+         std::to_string(core::protocol_version);
 }
 
 }  // namespace spillway::net

@@ -64,8 +64,8 @@ class Decoder {
   template <class E, class Raw>
   void set_enum(E& value, Raw raw) {
     if (raw > static_cast<std::underlying_type_t<E>>(enum_max<E>)) {
-      return fail(DecodeFault::bad_enum, std::to_string(raw) + " is none of its values (0 to " +
-                                             std::to_string(static_cast<unsigned>(enum_max<E>)) + ")");
+      return fail(DecodeFault::bad_enum,
+                  std::to_string(raw) + " is none of its values (0 to " + std::to_string(static_cast<unsigned>(enum_max<E>)) + ")");
     }
     value = static_cast<E>(raw);
   }

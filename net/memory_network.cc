@@ -97,12 +97,12 @@ struct MemoryNetwork::State {
     std::uint64_t listener_generation = 0;
     ClientConnection::Callbacks callbacks;
     ClientIdentity identity;
-    core::Instant last_up;    // due time of the last message each way: order is kept
+    core::Instant last_up;  // due time of the last message each way: order is kept
     core::Instant last_down;
-    bool seen = false;        // by on_message
-    bool open_up = true;      // client -> router still carries
+    bool seen = false;    // by on_message
+    bool open_up = true;  // client -> router still carries
     bool open_down = true;
-    bool ending = false;      // takes no more messages; both sides have been or will be told
+    bool ending = false;  // takes no more messages; both sides have been or will be told
   };
   struct Script {
     ScriptedFault fault;
@@ -116,9 +116,7 @@ struct MemoryNetwork::State {
 
   explicit State(const MemoryNetworkOptions& given) : options(given), random(given.seed) {}
 
-  void schedule(core::Instant due, std::function<void()> deliver) {
-    queue.push({std::max(due, now), next_number++, std::move(deliver)});
-  }
+  void schedule(core::Instant due, std::function<void()> deliver) { queue.push({std::max(due, now), next_number++, std::move(deliver)}); }
   bool cut(const Direction& direction) const { return cuts.contains(direction); }
   const LinkFaults& faults_of(const Direction& direction) const {
     const auto own = own_faults.find(direction);
@@ -398,7 +396,8 @@ std::unique_ptr<ClientListener> MemoryNetwork::attach_listener(core::NodeId id) 
     }
     state->listeners.erase(listener);
     for (auto& [ref, client] : state->clients) {
-      if (client.node == id && client.seen && client.listener_generation == generation) state->end_client(ref, "the router is gone", false, true);
+      if (client.node == id && client.seen && client.listener_generation == generation)
+        state->end_client(ref, "the router is gone", false, true);
     }
   };
   auto known = [state, generation](ClientRef ref) {
@@ -459,14 +458,20 @@ std::size_t MemoryNetwork::deliver_due(core::Instant now) {
   return count;
 }
 
-core::Instant MemoryNetwork::next_due() const { return state_->queue.empty() ? core::never : state_->queue.top().due; }
-void MemoryNetwork::set_now(core::Instant now) { state_->now = std::max(state_->now, now); }
+core::Instant MemoryNetwork::next_due() const {
+  return state_->queue.empty() ? core::never : state_->queue.top().due;
+}
+void MemoryNetwork::set_now(core::Instant now) {
+  state_->now = std::max(state_->now, now);
+}
 
 void MemoryNetwork::set_faults(const LinkFaults& faults) {
   state_->options.faults = faults;
   state_->own_faults.clear();
 }
-void MemoryNetwork::set_faults(core::NodeId from, core::NodeId to, const LinkFaults& faults) { state_->own_faults[{from, to}] = faults; }
+void MemoryNetwork::set_faults(core::NodeId from, core::NodeId to, const LinkFaults& faults) {
+  state_->own_faults[{from, to}] = faults;
+}
 
 void MemoryNetwork::set_cut(core::NodeId from, core::NodeId to, bool cut) {
   if (cut) {
@@ -489,13 +494,19 @@ std::size_t MemoryNetwork::add_fault(const ScriptedFault& fault) {
   state_->scripts.push_back({fault});
   return state_->scripts.size() - 1;
 }
-std::uint32_t MemoryNetwork::fault_hits(std::size_t fault) const { return state_->scripts.at(fault).hits; }
+std::uint32_t MemoryNetwork::fault_hits(std::size_t fault) const {
+  return state_->scripts.at(fault).hits;
+}
 void MemoryNetwork::clear_faults() {
   for (auto& script : state_->scripts) script.fault.count = 0;  // the numbers stay good
 }
 
-void MemoryNetwork::capture(const EnvelopeMatch& match, std::size_t count) { state_->captures.push_back({match, count}); }
-const std::vector<core::Envelope>& MemoryNetwork::captured() const { return state_->captured; }
+void MemoryNetwork::capture(const EnvelopeMatch& match, std::size_t count) {
+  state_->captures.push_back({match, count});
+}
+const std::vector<core::Envelope>& MemoryNetwork::captured() const {
+  return state_->captured;
+}
 void MemoryNetwork::replay(const core::Envelope& envelope, core::Duration delay) {
   ++state_->counters.replayed;
   state_->schedule(state_->now + delay, [state = state_.get(), envelope] { state->deliver(envelope, true); });
@@ -504,7 +515,11 @@ void MemoryNetwork::replay(const core::Envelope& envelope, core::Duration delay)
 void MemoryNetwork::set_observer(std::function<void(core::Instant, const core::Envelope&)> observer) {
   state_->observer = std::move(observer);
 }
-const MemoryNetworkCounters& MemoryNetwork::counters() const { return state_->counters; }
-std::size_t MemoryNetwork::in_flight() const { return state_->queue.size(); }
+const MemoryNetworkCounters& MemoryNetwork::counters() const {
+  return state_->counters;
+}
+std::size_t MemoryNetwork::in_flight() const {
+  return state_->queue.size();
+}
 
 }  // namespace spillway::net

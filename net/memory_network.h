@@ -17,7 +17,7 @@ namespace spillway::net {
 struct LinkFaults {
   std::uint32_t loss_ppm = 0;
   std::uint32_t duplicate_ppm = 0;
-  std::uint32_t reorder_ppm = 0;          ///< delivered up to `reorder_max` later than its turn; others pass it
+  std::uint32_t reorder_ppm = 0;  ///< delivered up to `reorder_max` later than its turn; others pass it
   core::Duration delay_min{std::chrono::microseconds{100}};
   core::Duration delay_max{std::chrono::microseconds{300}};
   core::Duration reorder_max{std::chrono::milliseconds{20}};
@@ -29,7 +29,7 @@ struct EnvelopeMatch {
   std::optional<core::NodeId> from = {};
   std::optional<core::NodeId> to = {};
   std::optional<core::EnvelopeKind> kind = {};
-  std::optional<std::size_t> type = {};        ///< message_type<core::Handoff>; matches data envelopes only
+  std::optional<std::size_t> type = {};  ///< message_type<core::Handoff>; matches data envelopes only
 
   bool operator()(const core::Envelope& envelope) const;
 };
@@ -65,7 +65,7 @@ struct ScriptedFault {
 struct MemoryNetworkOptions {
   std::uint64_t seed = 1;
   LinkFaults faults;
-  bool codec_round_trip = true;       ///< every message is encoded and decoded on its way, so tests cover the codec
+  bool codec_round_trip = true;          ///< every message is encoded and decoded on its way, so tests cover the codec
   std::size_t in_flight_max = 1U << 20;  ///< envelopes; more are dropped and counted
   core::Duration client_delay{std::chrono::microseconds{200}};
 };
@@ -73,13 +73,13 @@ struct MemoryNetworkOptions {
 struct MemoryNetworkCounters {
   std::uint64_t sent = 0;
   std::uint64_t delivered = 0;
-  std::uint64_t lost = 0;             ///< by chance
-  std::uint64_t duplicated = 0;       ///< by chance
-  std::uint64_t reordered = 0;        ///< by chance
-  std::uint64_t cut = 0;              ///< by a partition
-  std::uint64_t scripted = 0;         ///< faults of scripts that struck
+  std::uint64_t lost = 0;        ///< by chance
+  std::uint64_t duplicated = 0;  ///< by chance
+  std::uint64_t reordered = 0;   ///< by chance
+  std::uint64_t cut = 0;         ///< by a partition
+  std::uint64_t scripted = 0;    ///< faults of scripts that struck
   std::uint64_t replayed = 0;
-  std::uint64_t unreachable = 0;      ///< nobody attached, no receiver, or peer not named by set_peer
+  std::uint64_t unreachable = 0;  ///< nobody attached, no receiver, or peer not named by set_peer
   std::uint64_t full = 0;
   std::uint64_t client_messages = 0;  ///< delivered, both ways
   std::array<std::uint64_t, core::message_types> delivered_by_type{};
@@ -106,7 +106,8 @@ class MemoryNetwork {
 
   /// Connects to a node's listener. `options`: only `hello` is used. Rights: every tenant, operator. on_gone follows if nobody
   /// listens.
-  std::unique_ptr<ClientConnection> connect_client(core::NodeId node, ClientConnectionOptions options, ClientConnection::Callbacks callbacks);
+  std::unique_ptr<ClientConnection> connect_client(core::NodeId node, ClientConnectionOptions options,
+                                                   ClientConnection::Callbacks callbacks);
   /// Both ends of all clients of a node are told that the other is gone: the node crashed, or the clients did.
   void break_clients(core::NodeId node);
 

@@ -28,30 +28,30 @@ struct Fields;
 template <class M>
 struct Arm;
 
-#define SPILLWAY_F(member, Name)                                                              \
-  io.field(#member, s.member, w,                                                              \
+#define SPILLWAY_F(member, Name)                                                                \
+  io.field(#member, s.member, w,                                                                \
            Access{[](auto r) { return r.get##Name(); }, [](auto b, auto v) { b.set##Name(v); }, \
                   [](auto b, auto... n) { return b.init##Name(n...); }, [](auto r) { return r.has##Name(); }})
 
-#define SPILLWAY_WIRE(Type, ...)                     \
-  template <>                                        \
-  struct Fields<core::Type> {                        \
-    template <class Io, class S, class W>            \
+#define SPILLWAY_WIRE(Type, ...)                                                            \
+  template <>                                                                               \
+  struct Fields<core::Type> {                                                               \
+    template <class Io, class S, class W>                                                   \
     static void map([[maybe_unused]] Io& io, [[maybe_unused]] S& s, [[maybe_unused]] W w) { \
-      __VA_ARGS__;                                   \
-    }                                                \
+      __VA_ARGS__;                                                                          \
+    }                                                                                       \
   }
 
-#define SPILLWAY_ARM(Union, Type, NAME)                              \
-  template <>                                                        \
-  struct Arm<core::Type> {                                           \
-    static constexpr auto number = wire::Union::NAME;                \
-    static auto get(auto reader) { return reader.get##Type(); }      \
-    static auto init(auto builder) { return builder.init##Type(); }  \
+#define SPILLWAY_ARM(Union, Type, NAME)                             \
+  template <>                                                       \
+  struct Arm<core::Type> {                                          \
+    static constexpr auto number = wire::Union::NAME;               \
+    static auto get(auto reader) { return reader.get##Type(); }     \
+    static auto init(auto builder) { return builder.init##Type(); } \
   }
 
 template <class T>
-  requires std::is_base_of_v<core::U128, T>
+requires std::is_base_of_v<core::U128, T>
 struct Fields<T> {
   template <class Io, class S, class W>
   static void map(Io& io, S& s, W w) {
@@ -135,9 +135,8 @@ SPILLWAY_WIRE(NodeCounters, SPILLWAY_F(moves_committed, MovesCommitted), SPILLWA
               SPILLWAY_F(streams_restarted, StreamsRestarted), SPILLWAY_F(tokens_lost, TokensLost),
               SPILLWAY_F(streams_finished, StreamsFinished), SPILLWAY_F(streams_failed, StreamsFailed),
               SPILLWAY_F(exports_committed, ExportsCommitted), SPILLWAY_F(export_blocks, ExportBlocks),
-              SPILLWAY_F(export_bytes, ExportBytes), SPILLWAY_F(imports_committed, ImportsCommitted),
-              SPILLWAY_F(preemptions, Preemptions), SPILLWAY_F(tokens_generated, TokensGenerated),
-              SPILLWAY_F(prefix_hit_tokens, PrefixHitTokens));
+              SPILLWAY_F(export_bytes, ExportBytes), SPILLWAY_F(imports_committed, ImportsCommitted), SPILLWAY_F(preemptions, Preemptions),
+              SPILLWAY_F(tokens_generated, TokensGenerated), SPILLWAY_F(prefix_hit_tokens, PrefixHitTokens));
 SPILLWAY_WIRE(Report, SPILLWAY_F(node, Node), SPILLWAY_F(name, Name), SPILLWAY_F(number, Number), SPILLWAY_F(pid, Pid),
               SPILLWAY_F(roles, Roles), SPILLWAY_F(draining, Draining), SPILLWAY_F(owned_streams, OwnedStreams),
               SPILLWAY_F(replicas, Replicas), SPILLWAY_F(counters, Counters));
@@ -146,9 +145,9 @@ SPILLWAY_WIRE(Announce, SPILLWAY_F(replica, Replica), SPILLWAY_F(kv_id, KvId), S
 SPILLWAY_WIRE(Drain, SPILLWAY_F(node, Node), SPILLWAY_F(mode, Mode));
 SPILLWAY_WIRE(OperatorMove, SPILLWAY_F(operation, Operation), SPILLWAY_F(asker, Asker), SPILLWAY_F(request, Request),
               SPILLWAY_F(destination, Destination));
-SPILLWAY_WIRE(MoveOutcome, SPILLWAY_F(committed, Committed), SPILLWAY_F(code, Code), SPILLWAY_F(reason, Reason),
-              SPILLWAY_F(source, Source), SPILLWAY_F(destination, Destination), SPILLWAY_F(report, Report),
-              SPILLWAY_F(rows_recomputed, RowsRecomputed), SPILLWAY_F(pause, Pause));
+SPILLWAY_WIRE(MoveOutcome, SPILLWAY_F(committed, Committed), SPILLWAY_F(code, Code), SPILLWAY_F(reason, Reason), SPILLWAY_F(source, Source),
+              SPILLWAY_F(destination, Destination), SPILLWAY_F(report, Report), SPILLWAY_F(rows_recomputed, RowsRecomputed),
+              SPILLWAY_F(pause, Pause));
 SPILLWAY_WIRE(OperatorMoveDone, SPILLWAY_F(operation, Operation), SPILLWAY_F(outcome, Outcome));
 SPILLWAY_WIRE(StatusAsk, SPILLWAY_F(operation, Operation), SPILLWAY_F(asker, Asker));
 SPILLWAY_WIRE(StreamStatus, SPILLWAY_F(key, Key), SPILLWAY_F(tenant, Tenant), SPILLWAY_F(service_class, ServiceClass),

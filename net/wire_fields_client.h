@@ -5,19 +5,19 @@
 /// The table of wire_fields.h for the messages between clients and routers.
 namespace spillway::net {
 
-SPILLWAY_WIRE(ClientHello, SPILLWAY_F(version, Version), SPILLWAY_F(build, Build), SPILLWAY_F(client, Client),
-              SPILLWAY_F(tenant, Tenant), SPILLWAY_F(token, Token));
+SPILLWAY_WIRE(ClientHello, SPILLWAY_F(version, Version), SPILLWAY_F(build, Build), SPILLWAY_F(client, Client), SPILLWAY_F(tenant, Tenant),
+              SPILLWAY_F(token, Token));
 SPILLWAY_WIRE(ServerHello, SPILLWAY_F(version, Version), SPILLWAY_F(build, Build), SPILLWAY_F(node, Node),
               SPILLWAY_F(incarnation, Incarnation), SPILLWAY_F(routers, Routers), SPILLWAY_F(models, Models));
 SPILLWAY_WIRE(ChatMessage, SPILLWAY_F(role, Role), SPILLWAY_F(content, Content));
 SPILLWAY_WIRE(Resume, SPILLWAY_F(seed, Seed), SPILLWAY_F(weights_digest, WeightsDigest), SPILLWAY_F(numerics_id, NumericsId),
               SPILLWAY_F(choices, Choices));
 SPILLWAY_WIRE(Submit, SPILLWAY_F(request, Request), SPILLWAY_F(model, Model), SPILLWAY_F(kind, Kind), SPILLWAY_F(text, Text),
-              SPILLWAY_F(messages, Messages), SPILLWAY_F(tokens, Tokens), SPILLWAY_F(choices, Choices),
-              SPILLWAY_F(tokens_max, TokensMax), SPILLWAY_F(sampling, Sampling), SPILLWAY_F(seed_set, SeedSet), SPILLWAY_F(stop, Stop),
-              SPILLWAY_F(ignore_eos, IgnoreEos), SPILLWAY_F(logprobs, Logprobs), SPILLWAY_F(service_class, ServiceClass),
-              SPILLWAY_F(deadline, Deadline), SPILLWAY_F(required, Required), SPILLWAY_F(traceparent, Traceparent),
-              SPILLWAY_F(resumed, Resumed), SPILLWAY_F(resume, Resume));
+              SPILLWAY_F(messages, Messages), SPILLWAY_F(tokens, Tokens), SPILLWAY_F(choices, Choices), SPILLWAY_F(tokens_max, TokensMax),
+              SPILLWAY_F(sampling, Sampling), SPILLWAY_F(seed_set, SeedSet), SPILLWAY_F(stop, Stop), SPILLWAY_F(ignore_eos, IgnoreEos),
+              SPILLWAY_F(logprobs, Logprobs), SPILLWAY_F(service_class, ServiceClass), SPILLWAY_F(deadline, Deadline),
+              SPILLWAY_F(required, Required), SPILLWAY_F(traceparent, Traceparent), SPILLWAY_F(resumed, Resumed),
+              SPILLWAY_F(resume, Resume));
 SPILLWAY_WIRE(Accepted, SPILLWAY_F(request, Request), SPILLWAY_F(seed, Seed), SPILLWAY_F(weights_digest, WeightsDigest),
               SPILLWAY_F(numerics_id, NumericsId), SPILLWAY_F(isa, Isa), SPILLWAY_F(prompt, Prompt));
 SPILLWAY_WIRE(Delta, SPILLWAY_F(request, Request), SPILLWAY_F(choice, Choice), SPILLWAY_F(first_index, FirstIndex),
@@ -31,9 +31,8 @@ SPILLWAY_WIRE(ClientCancel, SPILLWAY_F(request, Request));
 SPILLWAY_WIRE(Ping, SPILLWAY_F(number, Number), SPILLWAY_F(answer, Answer));
 SPILLWAY_WIRE(StatusRequest, SPILLWAY_F(operation, Operation));
 SPILLWAY_WIRE(NodeStatus, SPILLWAY_F(name, Name), SPILLWAY_F(pid, Pid), SPILLWAY_F(incarnation, Incarnation), SPILLWAY_F(state, State),
-              SPILLWAY_F(roles, Roles), SPILLWAY_F(streams, Streams), SPILLWAY_F(queue, Queue),
-              SPILLWAY_F(kv_blocks_used, KvBlocksUsed), SPILLWAY_F(kv_blocks_total, KvBlocksTotal),
-              SPILLWAY_F(tokens_per_second, TokensPerSecond), SPILLWAY_F(counters, Counters));
+              SPILLWAY_F(roles, Roles), SPILLWAY_F(streams, Streams), SPILLWAY_F(queue, Queue), SPILLWAY_F(kv_blocks_used, KvBlocksUsed),
+              SPILLWAY_F(kv_blocks_total, KvBlocksTotal), SPILLWAY_F(tokens_per_second, TokensPerSecond), SPILLWAY_F(counters, Counters));
 SPILLWAY_WIRE(StatusReply, SPILLWAY_F(operation, Operation), SPILLWAY_F(nodes, Nodes), SPILLWAY_F(streams, Streams),
               SPILLWAY_F(counters, Counters));
 SPILLWAY_WIRE(MoveRequest, SPILLWAY_F(operation, Operation), SPILLWAY_F(request, Request), SPILLWAY_F(node, Node));

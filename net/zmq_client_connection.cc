@@ -143,7 +143,8 @@ void ZmqClientConnection::run() {
   heard_ = steady_now();
   transmit(options_.hello);
   while (!stopping_ && !gone_) {
-    std::array<zmq_pollitem_t, 3> poll{{{dealer_.get(), -1, ZMQ_POLLIN, 0}, {monitor_.get(), -1, ZMQ_POLLIN, 0}, {nullptr, bell_, ZMQ_POLLIN, 0}}};
+    std::array<zmq_pollitem_t, 3> poll{
+        {{dealer_.get(), -1, ZMQ_POLLIN, 0}, {monitor_.get(), -1, ZMQ_POLLIN, 0}, {nullptr, bell_, ZMQ_POLLIN, 0}}};
     if (zmq_poll(poll.data(), static_cast<int>(poll.size()), tick_ms) < 0) SPILLWAY_ASSERT(errno == EINTR);
     if (poll[2].revents != 0) {
       std::uint64_t rings = 0;
@@ -183,7 +184,8 @@ void ZmqClientConnection::on_messages() {
     heard_ = steady_now();
     greeted_ = true;
     auto message = decode_client({parts_[0].bytes(), nullptr}, {.header_bytes_max = options_.message_bytes_max, .payload_bytes_max = 0});
-    if (!message || overlong) return gone(message ? Errc::bad_frame : message.error().code, message ? "a message of several frames" : message.error().message);
+    if (!message || overlong)
+      return gone(message ? Errc::bad_frame : message.error().code, message ? "a message of several frames" : message.error().message);
     on_message(std::move(*message));
   }
 }
@@ -210,7 +212,8 @@ void ZmqClientConnection::on_monitor() {
     std::memcpy(&event, parts[0].bytes().data(), sizeof event);
     on_messages();  // what arrived before the end
     switch (event) {
-      case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: return gone(Errc::unauthorized, "the router at " + options_.endpoint + " does not accept this key");
+      case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+        return gone(Errc::unauthorized, "the router at " + options_.endpoint + " does not accept this key");
       case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
       case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
         return gone(Errc::unavailable, "no handshake with " + options_.endpoint + ": is it a router's client port, and its key right?");
@@ -221,8 +224,9 @@ void ZmqClientConnection::on_monitor() {
       default:
         // A refused key may show as a mere end: the refusal and the end race within libzmq.
         return gone(Errc::unavailable, greeted_ ? "the connection to " + options_.endpoint + " is lost"
-                                                : options_.endpoint + " closed the connection before it answered: is it a router's client port, "
-                                                                      "and is your key in the cluster file?");
+                                                : options_.endpoint +
+                                                      " closed the connection before it answered: is it a router's client port, "
+                                                      "and is your key in the cluster file?");
     }
   }
 }
@@ -232,7 +236,8 @@ void ZmqClientConnection::on_time(core::Instant now) {
   const auto limit = greeted_ ? options_.silence_max : options_.connect_max;
   if (now - heard_ <= limit) return;
   const auto ms = std::to_string(static_cast<int>(core::to_ms(limit)));
-  gone(Errc::timeout, greeted_ ? options_.endpoint + " is silent for " + ms + " ms" : "no answer from " + options_.endpoint + " in " + ms + " ms");
+  gone(Errc::timeout,
+       greeted_ ? options_.endpoint + " is silent for " + ms + " ms" : "no answer from " + options_.endpoint + " in " + ms + " ms");
 }
 
 void ZmqClientConnection::gone(Errc code, const std::string& reason) {

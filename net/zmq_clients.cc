@@ -47,7 +47,8 @@ void ZmqClients::on_parts(core::Instant now) {
   const auto user = parts_[1].user_id();
   const auto found = by_routing_id_.find(routing_id);
   // The routing id is the connection's; another key under it means that the old connection is no more.
-  if (found != by_routing_id_.end() && clients_.at(found->second).user != user) gone(ClientRef{found->second}, "the connection was replaced");
+  if (found != by_routing_id_.end() && clients_.at(found->second).user != user)
+    gone(ClientRef{found->second}, "the connection was replaced");
   const auto known = by_routing_id_.find(routing_id);
   if (known != by_routing_id_.end()) clients_.at(known->second).heard = now;
 
@@ -74,7 +75,8 @@ void ZmqClients::on_stranger(const std::string& routing_id, const std::string& u
                                                    ", this router speaks version " + std::to_string(core::protocol_version));
   }
   if (clients_.size() >= options_.clients_max) {
-    return turn_away(core::Errc::unavailable, std::to_string(options_.clients_max) + " clients are connected; limits.clients_max allows no more");
+    return turn_away(core::Errc::unavailable,
+                     std::to_string(options_.clients_max) + " clients are connected; limits.clients_max allows no more");
   }
   auto identity = identify(*hello, user);
   if (!identity) return turn_away(identity.error().code, identity.error().message);

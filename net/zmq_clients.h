@@ -81,10 +81,10 @@ class ZmqClients {
   ZmqSocket router_;
   Count count_;
   Slot<ClientListener::Callbacks> callbacks_;
-  std::map<std::uint64_t, Client> clients_;             // by ref
+  std::map<std::uint64_t, Client> clients_;  // by ref
   std::map<std::string, std::uint64_t> by_routing_id_;
   mutable std::mutex known_mutex_;
-  std::unordered_set<std::uint64_t> known_;             // the refs, for other threads
+  std::unordered_set<std::uint64_t> known_;  // the refs, for other threads
   std::uint64_t next_ref_ = 1;
   std::uint64_t next_ping_number_ = 1;
   core::Instant next_ping_{};

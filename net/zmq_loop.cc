@@ -38,7 +38,9 @@ constexpr std::size_t turn_client_messages_max = 256;
 constexpr std::size_t logged_addresses_max = 1024;
 constexpr std::string_view node_user_prefix = "n:";
 
-std::size_t index(Lane lane) { return static_cast<std::size_t>(lane); }
+std::size_t index(Lane lane) {
+  return static_cast<std::size_t>(lane);
+}
 
 core::Instant steady_now() {
   return core::Instant{std::chrono::duration_cast<core::Duration>(std::chrono::steady_clock::now().time_since_epoch())};
@@ -180,8 +182,9 @@ core::Result<void> ZmqLoop::Impl::check_options() const {
   }
   for (const auto& endpoint : {options.bind[0], options.bind[1], options.bind[2], options.client_bind}) {
     if (endpoint.empty() || curve || is_loopback(endpoint)) continue;
-    return core::fail(core::Errc::unauthorized, endpoint + " is not on loopback and the node has no key: CURVE is required there; make keys "
-                                                           "with `spillway keys` or listen on 127.0.0.1");
+    return core::fail(core::Errc::unauthorized, endpoint +
+                                                    " is not on loopback and the node has no key: CURVE is required there; make keys "
+                                                    "with `spillway keys` or listen on 127.0.0.1");
   }
   return {};
 }
@@ -213,7 +216,8 @@ core::Result<void> ZmqLoop::Impl::open() {
 namespace {
 
 /// What all listening sockets have in common.
-void set_listener(ZmqSocket& socket, const std::string& endpoint, std::size_t message_bytes_max, int messages_max, core::Duration silence_max) {
+void set_listener(ZmqSocket& socket, const std::string& endpoint, std::size_t message_bytes_max, int messages_max,
+                  core::Duration silence_max) {
   constexpr int heartbeat_ms = 1000;
   constexpr int handshake_ms = 3000;
   socket.set(ZMQ_MAXMSGSIZE, static_cast<std::int64_t>(message_bytes_max));
@@ -271,8 +275,8 @@ std::string ZmqLoop::Impl::decide(std::string_view domain, const std::string& ke
   count(user.empty() ? &ZmqCounters::keys_refused : &ZmqCounters::keys_accepted);
   if (user.empty()) {
     const auto who = domain == "nodes" ? "node" : "client";
-    warn_once(std::string(domain) + std::string(address),
-              std::string(who) + " key " + key + " from " + std::string(address) + " refused: it is not in the cluster file (said once per address)");
+    warn_once(std::string(domain) + std::string(address), std::string(who) + " key " + key + " from " + std::string(address) +
+                                                              " refused: it is not in the cluster file (said once per address)");
   }
   return user;
 }
@@ -492,14 +496,24 @@ core::Result<std::unique_ptr<ZmqLoop>> ZmqLoop::open(ZmqLoopOptions options) {
 
 ZmqLoop::ZmqLoop(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ZmqLoop::~ZmqLoop() = default;
-Transport& ZmqLoop::transport() { return impl_->link_side; }
-ClientListener& ZmqLoop::clients() { return impl_->client_side; }
-PeerAddress ZmqLoop::address() const { return impl_->bound; }
-std::string ZmqLoop::client_endpoint() const { return impl_->client_bound; }
+Transport& ZmqLoop::transport() {
+  return impl_->link_side;
+}
+ClientListener& ZmqLoop::clients() {
+  return impl_->client_side;
+}
+PeerAddress ZmqLoop::address() const {
+  return impl_->bound;
+}
+std::string ZmqLoop::client_endpoint() const {
+  return impl_->client_bound;
+}
 ZmqCounters ZmqLoop::counters() const {
   const std::lock_guard lock(impl_->counters_mutex);
   return impl_->counters;
 }
-void ZmqLoop::stop() { impl_->end(); }
+void ZmqLoop::stop() {
+  impl_->end();
+}
 
 }  // namespace spillway::net

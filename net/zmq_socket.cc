@@ -60,9 +60,15 @@ void ZmqSocket::close() {
   if (handle_ != nullptr) zmq_close(std::exchange(handle_, nullptr));
 }
 
-void ZmqSocket::set(int option, int value) { SPILLWAY_ASSERT(zmq_setsockopt(handle_, option, &value, sizeof value) == 0); }
-void ZmqSocket::set(int option, std::int64_t value) { SPILLWAY_ASSERT(zmq_setsockopt(handle_, option, &value, sizeof value) == 0); }
-void ZmqSocket::set(int option, std::uint64_t value) { SPILLWAY_ASSERT(zmq_setsockopt(handle_, option, &value, sizeof value) == 0); }
+void ZmqSocket::set(int option, int value) {
+  SPILLWAY_ASSERT(zmq_setsockopt(handle_, option, &value, sizeof value) == 0);
+}
+void ZmqSocket::set(int option, std::int64_t value) {
+  SPILLWAY_ASSERT(zmq_setsockopt(handle_, option, &value, sizeof value) == 0);
+}
+void ZmqSocket::set(int option, std::uint64_t value) {
+  SPILLWAY_ASSERT(zmq_setsockopt(handle_, option, &value, sizeof value) == 0);
+}
 void ZmqSocket::set(int option, std::string_view value) {
   SPILLWAY_ASSERT(zmq_setsockopt(handle_, option, value.data(), value.size()) == 0);
 }

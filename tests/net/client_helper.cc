@@ -13,7 +13,8 @@ int main(int argc, char** argv) {
   options.endpoint = argv[1];
   std::atomic<bool> lost{false};
   auto connection = net::connect_client(options, {[](core::ClientMessage&& message) {
-                                                    if (std::holds_alternative<core::ServerHello>(message)) std::cout << "ready" << std::endl;
+                                                    if (std::holds_alternative<core::ServerHello>(message))
+                                                      std::cout << "ready" << std::endl;
                                                   },
                                                   [&](const core::Error&) { lost = true; }});
   if (!connection) return 1;

@@ -13,8 +13,12 @@ void* operator new(std::size_t size) {
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
 
 namespace spillway::net::test {
 
@@ -22,6 +26,8 @@ void count_heap(bool on) {
   if (on) taken_bytes = 0;
   counting = on;
 }
-std::size_t heap_bytes_taken() { return taken_bytes; }
+std::size_t heap_bytes_taken() {
+  return taken_bytes;
+}
 
 }  // namespace spillway::net::test

@@ -121,7 +121,8 @@ BOOST_AUTO_TEST_CASE(scripted_faults_strike_the_envelopes_they_name) {
   const auto type = message_type<core::CancelRun>;
   const auto drop = pair.net.add_fault({.match = {.type = type}, .action = FaultAction::drop, .skip = 1, .count = 2});
   const auto twice = pair.net.add_fault({.match = {.type = type}, .action = FaultAction::duplicate, .skip = 3, .count = 1, .delay = 5ms});
-  const auto late = pair.net.add_fault({.match = {.to = node_b, .type = type}, .action = FaultAction::delay, .skip = 4, .count = 1, .delay = 9ms});
+  const auto late =
+      pair.net.add_fault({.match = {.to = node_b, .type = type}, .action = FaultAction::delay, .skip = 4, .count = 1, .delay = 9ms});
   const auto other = pair.net.add_fault({.match = {.type = message_type<core::Run>}});
   for (std::uint64_t i = 1; i <= 6; ++i) pair.a->send(cancel(node_a, node_b, i));
   pair.run_all();
@@ -212,8 +213,9 @@ BOOST_AUTO_TEST_CASE(clients_talk_in_order_and_both_sides_learn_of_the_end) {
   const auto connect = [&](core::NodeId node) {
     ClientConnectionOptions options;
     options.hello.tenant = "news";
-    return net.connect_client(node, options, {[&](core::ClientMessage&& m) { answers.emplace_back(core::client_message_name(m)); },
-                                              [&](const core::Error&) { ++client_gone; }});
+    return net.connect_client(
+        node, options,
+        {[&](core::ClientMessage&& m) { answers.emplace_back(core::client_message_name(m)); }, [&](const core::Error&) { ++client_gone; }});
   };
   const auto run_all = [&] {
     while (net.next_due() != core::never) net.deliver_due(net.next_due());

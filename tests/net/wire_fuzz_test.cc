@@ -112,7 +112,9 @@ void try_data(Fill&& fill) {
                 nullptr});
 }
 
-std::uint64_t hits(DecodeFault fault) { return faults[static_cast<std::size_t>(fault)]; }
+std::uint64_t hits(DecodeFault fault) {
+  return faults[static_cast<std::size_t>(fault)];
+}
 
 }  // namespace
 

@@ -50,7 +50,8 @@ class WireMutator {
     const auto vary = [&](int shift, int bits) {
       const auto value = part(word, shift, bits);
       const auto most = (std::uint64_t{1} << bits) - 1;
-      for (const auto other : {value + 1, value - 1, std::uint64_t{0}, value * 2, most, most / 2, most / 2 + 1}) all.push_back(with(word, shift, bits, other));
+      for (const auto other : {value + 1, value - 1, std::uint64_t{0}, value * 2, most, most / 2, most / 2 + 1})
+        all.push_back(with(word, shift, bits, other));
     };
     switch (site) {
       case Site::segment_table: vary(0, 32), vary(32, 32); break;
@@ -58,13 +59,14 @@ class WireMutator {
       case Site::tag:
         all.push_back(0);
         for (std::uint64_t kind = 0; kind < 4; ++kind) all.push_back(with(word, 0, 2, kind));
-        vary(2, 30);                                       // offset, or a tag's count
-        vary(32, 16), vary(48, 16);                        // data and pointer sizes
+        vary(2, 30);                 // offset, or a tag's count
+        vary(32, 16), vary(48, 16);  // data and pointer sizes
         for (std::uint64_t size = 0; size < 8; ++size) all.push_back(with(word, 32, 3, size));
-        vary(35, 29);                                      // length of a list
+        vary(35, 29);  // length of a list
         break;
       case Site::data:
-        for (int shift = 0; shift < 64; shift += 16) all.push_back(with(word, shift, 16, 0xffff)), all.push_back(with(word, shift, 16, 0x1234));
+        for (int shift = 0; shift < 64; shift += 16)
+          all.push_back(with(word, shift, 16, 0xffff)), all.push_back(with(word, shift, 16, 0x1234));
         for (int shift = 0; shift < 64; shift += 8) all.push_back(with(word, shift, 8, 0xff));
         all.insert(all.end(), {0, ~std::uint64_t{0}, std::uint64_t{1} << 63, (std::uint64_t{1} << 63) - 1});
         break;
