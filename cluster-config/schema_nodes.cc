@@ -6,9 +6,9 @@
 namespace spillway::config {
 namespace {
 
-/// The keys that nodes and pools have in common; S is NodeEntry or PoolEntry.
+/// Where the node is and what it does; S is NodeEntry or PoolEntry.
 template <class S>
-constexpr auto common_keys() {
+constexpr auto place_keys() {
   return std::array{
       bind<S, &Node::port>({.name = "port",
                             .type = Type::count,
@@ -38,6 +38,13 @@ constexpr auto common_keys() {
                             .default_words = "none",
                             .sentence = "Failure domain, such as a rack or a site.",
                             .example = "zone = \"studio-a\""}),
+  };
+}
+
+/// What the worker of the node computes with; S as above.
+template <class S>
+constexpr auto worker_keys() {
+  return std::array{
       bind<S, &Node::device>({.name = "device",
                               .type = Type::choice,
                               .sentence = "What computes the model.",
@@ -93,12 +100,12 @@ constexpr auto common_keys() {
   };
 }
 
-/// Own keys first, then the common ones.
-template <std::size_t A, std::size_t B>
-constexpr auto joined(const std::array<KeySpec, A>& own, const std::array<KeySpec, B>& common) {
-  std::array<KeySpec, A + B> all{};
-  std::copy(own.begin(), own.end(), all.begin());
-  std::copy(common.begin(), common.end(), all.begin() + A);
+/// The lists one after another.
+template <std::size_t... N>
+constexpr auto joined(const std::array<KeySpec, N>&... lists) {
+  std::array<KeySpec, (N + ...)> all{};
+  std::size_t at = 0;
+  ((std::copy(lists.begin(), lists.end(), all.begin() + at), at += N), ...);
   return all;
 }
 
@@ -127,7 +134,7 @@ constexpr auto nodes = joined(
         bind<NodeEntry, &Node::start>(
             {.name = "start", .type = Type::boolean, .sentence = "Whether `spillway up` starts the node.", .example = "start = false"}),
     },
-    common_keys<NodeEntry>());
+    place_keys<NodeEntry>(), worker_keys<NodeEntry>());
 
 constexpr auto pools = joined(
     std::array{
@@ -170,7 +177,7 @@ constexpr auto pools = joined(
              .sentence = "How many members `spillway up` starts, the first ones; the others may join later.",
              .example = "start = 4"}),
     },
-    common_keys<PoolEntry>());
+    place_keys<PoolEntry>(), worker_keys<PoolEntry>());
 
 }  // namespace
 

@@ -21,11 +21,17 @@ namespace {
 std::atomic<std::size_t> live_bytes{0};
 std::atomic<std::size_t> peak_bytes{0};
 
-void* counted_new(std::size_t bytes) {
+void* counted_or_null(std::size_t bytes) noexcept {
   void* memory = std::malloc(bytes == 0 ? 1 : bytes);
-  if (memory == nullptr) throw std::bad_alloc{};
+  if (memory == nullptr) return nullptr;
   const auto live = live_bytes += malloc_usable_size(memory);
   if (live > peak_bytes) peak_bytes = live;
+  return memory;
+}
+
+void* counted_new(std::size_t bytes) {
+  void* memory = counted_or_null(bytes);
+  if (memory == nullptr) throw std::bad_alloc{};
   return memory;
 }
 
@@ -42,6 +48,13 @@ void* operator new(std::size_t bytes) {
 }
 void* operator new[](std::size_t bytes) {
   return counted_new(bytes);
+}
+// The library's own of these two would do, but not those of the sanitizers.
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  return counted_or_null(bytes);
+}
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
+  return counted_or_null(bytes);
 }
 void operator delete(void* memory) noexcept {
   counted_delete(memory);
