@@ -2,7 +2,10 @@
 
 #include "model/runner.h"
 
+#include <atomic>
 #include <boost/test/unit_test.hpp>
+#include <cstdlib>
+#include <new>
 #include <numeric>
 #include <vector>
 
@@ -10,6 +13,23 @@
 #include "tests/model/tiny_model.h"
 
 using namespace spillway;
+
+namespace {
+std::atomic<std::size_t> allocations{0};
+}  // namespace
+
+// Every allocation of this test's process is counted, on whatever thread.
+void* operator new(std::size_t bytes) {
+  ++allocations;
+  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
+  throw std::bad_alloc{};
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
 
 BOOST_AUTO_TEST_SUITE(runner)
 
@@ -52,6 +72,24 @@ BOOST_AUTO_TEST_CASE(a_step_without_wanted_rows_only_writes_pages) {
   std::size_t zeros = 0;
   for (const auto byte : rows) zeros += byte == std::byte{0} ? 1 : 0;
   BOOST_TEST(zeros < rows.size() / 4);
+}
+
+BOOST_AUTO_TEST_CASE(steps_allocate_nothing) {
+  auto device = model::CpuDevice::make({.path = model::test::write_tiny_model({}), .blocks = 64, .threads = 2, .step_rows_max = 256});
+  BOOST_REQUIRE(device.has_value());
+  std::vector<core::TokenId> prompt(200, 7);
+  std::vector<core::BlockId> blocks(20);
+  std::iota(blocks.begin(), blocks.end(), core::BlockId{0});
+  const std::vector<core::StepItem> items{{{}, 0, {1, 2, 3}, {60}, {}}, {{}, 100, prompt, blocks, {}}, {{}, 3, {4}, {60}, {}}};
+  const std::vector<model::WantedRow> wanted{{0, 2}, {1, 199}, {2, 0}};
+  std::size_t seen = 0;
+  const model::LogitsVisitor visit = [&seen](std::size_t, const float*) { ++seen; };
+  BOOST_TEST(allocations > 0U);  // it counts
+  const std::size_t before = allocations;
+  for (int step = 0; step < 3; ++step) (*device)->runner().run(items, wanted, visit);
+  const std::size_t after = allocations;
+  BOOST_TEST(after - before == 0U);
+  BOOST_TEST(seen == 9U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
