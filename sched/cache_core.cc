@@ -21,6 +21,7 @@ CacheCore::CacheCore(core::NodeId self, core::Incarnation incarnation, const Cac
 
 CacheCore::~CacheCore() = default;
 CacheCore::CacheCore(CacheCore&&) noexcept = default;
+CacheCore& CacheCore::operator=(CacheCore&&) noexcept = default;
 
 void CacheCore::set_replica(std::uint32_t index, const core::ReplicaInfo& info) { state_->context.replicas[index] = info; }
 

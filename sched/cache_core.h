@@ -84,6 +84,7 @@ class CacheCore {
   CacheCore(core::NodeId self, core::Incarnation incarnation, const CacheLimits& limits);
   ~CacheCore();
   CacheCore(CacheCore&&) noexcept;
+  CacheCore& operator=(CacheCore&&) noexcept;
 
   /// A replica is loaded (again): what an Offer to or from it must match.
   void set_replica(std::uint32_t index, const core::ReplicaInfo& info);

@@ -152,6 +152,7 @@ RouterCore::RouterCore(core::NodeId self, std::string name, core::Incarnation in
     : state_(std::make_unique<State>(self, std::move(name), incarnation, limits)) {}
 RouterCore::~RouterCore() = default;
 RouterCore::RouterCore(RouterCore&&) noexcept = default;
+RouterCore& RouterCore::operator=(RouterCore&&) noexcept = default;
 
 void RouterCore::on(const Admit& admit, Instant now, Actions& out) { state_->admit(admit, now, out); }
 

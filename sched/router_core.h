@@ -92,6 +92,7 @@ class RouterCore {
   RouterCore(core::NodeId self, std::string name, core::Incarnation incarnation, const RouterLimits& limits);
   ~RouterCore();
   RouterCore(RouterCore&&) noexcept;
+  RouterCore& operator=(RouterCore&&) noexcept;
 
   // Clients.
   void on(const Admit& admit, Instant now, Actions& out);

@@ -1,0 +1,721 @@
+#include "sched/router_core.h"
+
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+#include <functional>
+#include <map>
+#include <ostream>
+
+#include "sched/names.h"
+
+/// One router, its clients and nodes done by hand: admission, attachment, epochs, ends, operators. Whole clusters: cluster_sim_test.
+namespace spillway::sched {
+
+namespace bdata = boost::unit_test::data;
+
+namespace {
+
+using core::Errc;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+const core::NodeId router_id = core::node_id("r");
+const core::NodeId a{100};
+const core::NodeId b{200};
+const core::Incarnation life{77};
+const core::ModelId model = core::model_id("m");
+const core::TenantSecret secret = core::tenant_secret({}, "t");
+
+struct Fixture {
+  RouterLimits limits;
+  RouterCore core;
+  RouterCore::Actions out;
+  Instant now{seconds(10)};
+  std::map<core::NodeId, core::Report> reports;
+
+  explicit Fixture(const RouterLimits& router_limits = {}) : limits(router_limits), core(router_id, "r", life, limits) {
+    core.expect_node(a, "a");
+    core.expect_node(b, "b");
+    core::Report own;
+    own.node = router_id;
+    own.name = "r";
+    own.roles = 1;
+    core.on(router_id, own, now, out);
+    for (const core::NodeId node : {a, b}) {
+      core::Report& r = reports[node];
+      r.node = node;
+      r.name = node == a ? "a" : "b";
+      r.number = 1;
+      r.roles = 2;
+      core::ReplicaReport& replica = r.replicas.emplace_back();
+      replica.model = model;
+      replica.features = core::known_features;
+      replica.weights_digest = {4, 4};
+      replica.context_max = 200;
+      replica.ready = true;
+      replica.blocks_total = replica.blocks_free = 50;
+      replica.step_base = milliseconds(10);
+      replica.step_row = milliseconds(1);
+      core.on_peer_up(node, {1}, now, out);
+      core.on(node, r, now, out);
+    }
+    out.clear();
+  }
+  core::ReplicaReport& replica(core::NodeId node) { return reports.at(node).replicas[0]; }
+  void report(core::NodeId node) {
+    ++reports.at(node).number;
+    give(node, reports.at(node));
+  }
+  template <class M>
+  void give(core::NodeId from, const M& message) {
+    core.on(from, message, now, out);
+    core.check();
+  }
+  void pass(core::Duration time) {
+    const Instant end = now + time;
+    while (core.next_tick() <= end) {
+      now = std::max(now, core.next_tick());
+      core.on_tick(now, out);
+      core.check();
+      now += milliseconds(1);
+    }
+    now = std::max(now, end);
+  }
+  RouterCore::Admit request(std::uint64_t id = 1, std::uint32_t prompt = 40) const {
+    RouterCore::Admit admit;
+    admit.client = {id};
+    admit.tenant_name = "t";
+    admit.secret = secret;
+    admit.request = std::make_shared<core::Request>();
+    admit.request->key = {core::tenant_id("t"), {{1, id}}};
+    admit.request->model = model;
+    admit.request->prompt.assign(prompt, 5);
+    admit.request->tokens_max = 20;
+    return admit;
+  }
+  void admit(const RouterCore::Admit& what) {
+    core.on(what, now, out);
+    core.check();
+  }
+  template <class M>
+  const M* sent(core::NodeId to) const {
+    for (auto it = out.rbegin(); it != out.rend(); ++it) {
+      const auto* post = std::get_if<RouterCore::Post>(&*it);
+      if (post != nullptr && post->to == to && std::holds_alternative<M>(*post->message)) return &std::get<M>(*post->message);
+    }
+    return nullptr;
+  }
+  template <class M>
+  std::vector<M> told(std::uint64_t client) const {
+    std::vector<M> list;
+    for (const auto& action : out) {
+      const auto* message = std::get_if<RouterCore::ToClient>(&action);
+      if (message != nullptr && message->client.value == client && std::holds_alternative<M>(message->message)) list.push_back(std::get<M>(message->message));
+    }
+    return list;
+  }
+  const core::OperationUpdate* operation() const {
+    for (auto it = out.rbegin(); it != out.rend(); ++it) {
+      if (const auto* update = std::get_if<RouterCore::Operation>(&*it)) return &update->update;
+    }
+    return nullptr;
+  }
+  /// Admits and lets `a` accept: the Run as it was sent.
+  core::Run start(const RouterCore::Admit& what, core::NodeId node = a) {
+    admit(what);
+    BOOST_REQUIRE(sent<core::Run>(node) != nullptr);
+    const core::Run run = *sent<core::Run>(node);
+    give(node, core::RunAccepted{run.key, run.epoch, run.replica, 1, 16, false, 0, 0});
+    return run;
+  }
+  void tokens(core::NodeId from, const StreamKey& key, const Epoch& epoch, std::uint32_t first, std::vector<core::TokenId> list,
+              core::FinishReason finish = core::FinishReason::none) {
+    core::TokenRun run{key, epoch, 0, first, {}};
+    for (const core::TokenId token : list) run.tokens.emplace_back().token = token;
+    if (finish != core::FinishReason::none) run.tokens.back().finish = finish;
+    give(from, core::Tokens{{from, 0}, {run}});
+  }
+  std::vector<core::TokenId> received(std::uint64_t client) const {
+    std::vector<core::TokenId> list;
+    for (const auto& delta : told<core::Delta>(client)) {
+      BOOST_TEST((delta.tokens.empty() || delta.first_index == list.size()));
+      for (const auto& token : delta.tokens) list.push_back(token.token);
+    }
+    return list;
+  }
+};
+
+struct RefusalCase {
+  const char* rule;
+  Errc code;
+  const char* says;
+  std::function<void(Fixture&, RouterCore::Admit&)> change;
+  friend std::ostream& operator<<(std::ostream& out, const RefusalCase& c) { return out << c.rule; }
+};
+
+const RefusalCase refusals[] = {
+    {"a draining router", Errc::draining, "another router", [](Fixture& f, auto&) { f.core.set_draining(true, false, f.now, f.out); }},
+    {"an unknown model", Errc::unknown_model, "no replica", [](auto&, auto& r) { r.request->model = core::model_id("x"); }},
+    {"a prompt over the context, with both numbers", Errc::bad_argument, "300 tokens, the context of the model 200",
+     [](auto&, auto& r) { r.request->prompt.assign(300, 1); }},
+    {"more blocks than any node has", Errc::no_capacity, "the largest replica has 50",
+     [](auto&, auto& r) { r.request->choices = 9, r.request->tokens_max = 100; }},
+    {"a feature no replica has, by name", Errc::unsupported, "stop_strings",
+     [](Fixture& f, auto& r) {
+       for (const auto node : {a, b}) f.replica(node).features = 3, f.report(node);
+       r.request->required = 4;
+     }},
+    {"a feature no build has", Errc::unsupported, "feature bit 60", [](auto&, auto& r) { r.request->required = 1ULL << 60; }},
+    {"a deadline that nobody can meet", Errc::deadline_infeasible, "the deadline is in 50 ms",
+     [](Fixture& f, auto& r) {
+       for (const auto node : {a, b}) f.replica(node).prefill_tokens = 500, f.report(node);
+       r.deadline = milliseconds(50);
+     }},
+    {"other weights than it began with", Errc::incompatible, "weights",
+     [](auto&, auto& r) {
+       r.resumed = true;
+       r.resume.weights_digest = {9, 9};
+       r.resume.numerics_id = 1;
+       r.resume.choices.resize(1);
+     }},
+    {"other numerics than it began with", Errc::incompatible, "numerics id 7",
+     [](auto&, auto& r) {
+       r.resumed = true;
+       r.resume.weights_digest = {4, 4};
+       r.resume.numerics_id = 7;
+       r.resume.choices.resize(1);
+     }},
+    {"another number of choices than it began with", Errc::bad_argument, "choices brought along",
+     [](auto&, auto& r) { r.resumed = true, r.resume.choices.resize(3); }},
+    {"an empty prompt", Errc::bad_argument, "empty", [](auto&, auto& r) { r.request->prompt.clear(); }},
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(router_core_test)
+
+BOOST_DATA_TEST_CASE(admission_refuses, bdata::make(refusals), c) {
+  Fixture f;
+  auto request = f.request();
+  c.change(f, request);
+  f.out.clear();
+  f.admit(request);
+  const auto failed = f.told<core::Failed>(1);
+  BOOST_REQUIRE(failed.size() == 1U);
+  BOOST_TEST((failed[0].code == c.code));
+  BOOST_TEST(failed[0].reason.find(c.says) != std::string::npos, failed[0].reason);
+  BOOST_TEST(f.core.streams() == 0U);
+  if (c.code == Errc::deadline_infeasible) BOOST_TEST((failed[0].retry_after > core::Duration{0}));
+}
+
+BOOST_AUTO_TEST_CASE(tokens_max_is_fitted_to_the_context_and_the_pool) {
+  const auto fitted = [](std::uint32_t prompt, std::uint32_t tokens_max, std::uint32_t choices) {
+    Fixture f;
+    auto request = f.request(1, prompt);
+    request.request->tokens_max = tokens_max;
+    request.request->choices = choices;
+    f.admit(request);
+    return request.request->tokens_max;
+  };
+  BOOST_TEST(fitted(40, 20, 1) == 20U);
+  BOOST_TEST(fitted(40, 9999, 1) == 160U);
+  BOOST_TEST(fitted(40, 0, 1) == 160U);
+  BOOST_TEST(fitted(40, 0, 8) == 8U * 16 + 1 - 40);  // (50 - 2) / 8 = 6 blocks each after the two shared
+}
+
+BOOST_AUTO_TEST_CASE(queues_are_bounded) {
+  RouterLimits limits;
+  limits.streams_max = 3;
+  limits.tenant_streams_max = 2;
+  Fixture f(limits);
+  for (std::uint64_t id = 1; id <= 3; ++id) f.admit(f.request(id));
+  BOOST_REQUIRE(f.told<core::Failed>(3).size() == 1U);
+  BOOST_TEST((f.told<core::Failed>(3)[0].code == Errc::queue_full));
+  BOOST_TEST((f.told<core::Failed>(3)[0].retry_after > core::Duration{0}));
+  auto other = f.request(4);
+  other.request->key.tenant = core::tenant_id("u");
+  f.admit(other);
+  BOOST_TEST(f.core.streams() == 3U);
+  other = f.request(5);
+  other.request->key.tenant = core::tenant_id("v");
+  f.admit(other);
+  BOOST_TEST((f.told<core::Failed>(5).at(0).code == Errc::queue_full));
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_from_first_to_last) {
+  Fixture f;
+  const core::Run run = f.start(f.request());
+  const auto accepted = f.told<core::Accepted>(1);
+  BOOST_REQUIRE(accepted.size() == 1U);
+  BOOST_TEST((accepted[0].weights_digest == core::U128{4, 4}));
+  BOOST_TEST((run.prompt_names == StreamNames(secret, 0, run.request->prompt, 1).prompt()));
+  f.now += milliseconds(30);
+  f.tokens(a, run.key, run.epoch, 0, {1, 2, 3});
+  f.tokens(a, run.key, run.epoch, 1, {2, 3, 4, 5});  // said again, and two more
+  f.tokens(a, run.key, run.epoch, 5, {6, 7, 8, 9});
+  const auto* names = f.sent<core::BlockNames>(a);
+  BOOST_REQUIRE(names != nullptr);
+  BOOST_TEST(names->first_block == 2U);
+  BOOST_TEST(names->names.size() == 1U);
+  f.now += milliseconds(30);
+  f.tokens(a, run.key, run.epoch, 9, {10}, core::FinishReason::stop);
+  BOOST_TEST((f.received(1) == std::vector<core::TokenId>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}));
+  const auto finished = f.told<core::Finished>(1);
+  BOOST_REQUIRE(finished.size() == 1U);
+  BOOST_TEST(finished[0].prompt_tokens == 40U);
+  BOOST_TEST(finished[0].completion_tokens == 10U);
+  BOOST_TEST(finished[0].cached_tokens == 16U);
+  BOOST_TEST((finished[0].ttft == milliseconds(30)));
+  BOOST_TEST((finished[0].total == milliseconds(60)));
+  BOOST_TEST(f.core.streams() == 0U);
+  BOOST_TEST(f.core.counters().streams_finished == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(the_end_token_is_neither_told_nor_counted) {
+  Fixture f;
+  const core::Run run = f.start(f.request());
+  core::TokenRun end{run.key, run.epoch, 0, 1, {{9, true, core::FinishReason::stop, 0, {}}}};
+  f.tokens(a, run.key, run.epoch, 0, {1});
+  f.give(a, core::Tokens{{a, 0}, {end}});
+  BOOST_TEST((f.received(1) == std::vector<core::TokenId>{1}));
+  BOOST_TEST((f.told<core::Delta>(1).back().finish == core::FinishReason::stop));
+  BOOST_TEST(f.told<core::Finished>(1).at(0).completion_tokens == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(tokens_of_other_epochs_and_nodes_are_dropped_and_cancelled) {
+  Fixture f;
+  const core::Run run = f.start(f.request());
+  f.out.clear();
+  f.tokens(a, run.key, {life, 999}, 0, {7});
+  BOOST_TEST((f.sent<core::CancelRun>(a)->epoch == Epoch{life, 999}));
+  f.out.clear();
+  f.tokens(a, run.key, {life, 999}, 1, {7});  // at once again: said before
+  BOOST_TEST(f.sent<core::CancelRun>(a) == nullptr);
+  f.tokens(b, run.key, run.epoch, 0, {7});
+  BOOST_TEST(f.sent<core::CancelRun>(b) != nullptr);
+  f.tokens(a, {{3}, {{3, 3}}}, {{5}, 1}, 0, {7});
+  BOOST_TEST(f.received(1).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_gap_is_filled_or_restarts_the_stream) {
+  Fixture f;
+  const core::Run run = f.start(f.request());
+  f.tokens(a, run.key, run.epoch, 0, {1});
+  f.tokens(a, run.key, run.epoch, 2, {3, 4});
+  BOOST_TEST((f.received(1) == std::vector<core::TokenId>{1}));
+  f.tokens(a, run.key, run.epoch, 1, {2});
+  BOOST_TEST((f.received(1) == std::vector<core::TokenId>{1, 2, 3, 4}));
+  f.tokens(a, run.key, run.epoch, 6, {7});
+  f.out.clear();
+  for (int i = 0; i < 6; ++i) f.pass(milliseconds(100)), f.report(a), f.report(b);
+  const auto* again = f.sent<core::Run>(b) != nullptr ? f.sent<core::Run>(b) : f.sent<core::Run>(a);
+  BOOST_REQUIRE(again != nullptr);
+  BOOST_TEST((again->choices[0].tokens == std::vector<core::TokenId>{1, 2, 3, 4}));
+  BOOST_TEST((again->epoch > run.epoch));
+  BOOST_TEST(f.core.counters().streams_restarted == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_run_nobody_answers_is_sent_again_then_placed_anew) {
+  Fixture f;
+  f.admit(f.request());
+  const Epoch first = f.sent<core::Run>(a)->epoch;
+  f.out.clear();
+  f.pass(milliseconds(300));
+  BOOST_TEST((f.sent<core::Run>(a)->epoch == first));
+  for (int i = 0; i < 8; ++i) f.report(a), f.report(b), f.pass(milliseconds(100));
+  BOOST_REQUIRE(f.sent<core::Run>(b) != nullptr);
+  BOOST_TEST((f.sent<core::Run>(b)->epoch > first));
+  BOOST_TEST((f.sent<core::CancelRun>(a)->epoch == first));
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_run_goes_elsewhere_and_one_that_all_refuse_fails_with_their_reason) {
+  Fixture f;
+  f.admit(f.request());
+  core::Run run = *f.sent<core::Run>(a);
+  f.give(a, core::RunRefused{run.key, run.epoch, run.replica, Errc::queue_full, "full", milliseconds(50)});
+  BOOST_REQUIRE(f.sent<core::Run>(b) != nullptr);
+  run = *f.sent<core::Run>(b);
+  f.give(b, core::RunRefused{run.key, run.epoch, run.replica, Errc::unsupported, "lacks it", {}});
+  f.out.clear();
+  f.pass(milliseconds(120));
+  f.report(a);
+  BOOST_REQUIRE(f.sent<core::Run>(a) != nullptr);
+  run = *f.sent<core::Run>(a);
+  f.give(a, core::RunRefused{run.key, run.epoch, run.replica, Errc::unsupported, "lacks it too", {}});
+  BOOST_REQUIRE(f.told<core::Failed>(1).size() == 1U);
+  BOOST_TEST(f.told<core::Failed>(1)[0].reason == "lacks it too");
+}
+
+BOOST_AUTO_TEST_CASE(who_finds_no_room_waits_by_class_and_deadline_and_not_for_ever) {
+  RouterLimits limits;
+  limits.waiting_max_time = seconds(2);
+  Fixture f(limits);
+  for (const auto node : {a, b}) f.replica(node).blocks_free = 0, f.report(node);
+  for (std::uint64_t id = 1; id <= 3; ++id) {
+    auto request = f.request(id);
+    request.request->service_class = id == 3 ? core::ServiceClass::live : core::ServiceClass::batch;
+    if (id == 2) request.deadline = seconds(60);
+    f.admit(request);
+  }
+  BOOST_TEST(f.sent<core::Run>(a) == nullptr);
+  f.replica(a).blocks_free = 4;  // room for one
+  f.report(a);
+  BOOST_REQUIRE(f.sent<core::Run>(a) != nullptr);
+  BOOST_TEST(f.sent<core::Run>(a)->key.request.lo == 3U);
+  f.replica(b).blocks_free = 4;
+  f.report(b);
+  BOOST_TEST(f.sent<core::Run>(b)->key.request.lo == 2U);
+  f.pass(seconds(3));
+  BOOST_REQUIRE(f.told<core::Failed>(1).size() == 1U);
+  BOOST_TEST((f.told<core::Failed>(1)[0].code == Errc::unavailable));
+}
+
+BOOST_AUTO_TEST_CASE(dispatches_in_flight_spread_a_burst) {
+  Fixture f;
+  std::map<core::NodeId, int> runs;
+  for (std::uint64_t id = 1; id <= 8; ++id) f.admit(f.request(id));
+  for (const auto& action : f.out) {
+    const auto* post = std::get_if<RouterCore::Post>(&action);
+    if (post != nullptr && std::holds_alternative<core::Run>(*post->message)) ++runs[post->to];
+  }
+  BOOST_TEST(runs[a] == 4);
+  BOOST_TEST(runs[b] == 4);
+}
+
+BOOST_AUTO_TEST_CASE(a_known_prefix_decides_where_it_runs) {
+  Fixture f;
+  core::Announce announce{{b, 0}, {}, true, StreamNames(secret, 0, f.request().request->prompt, 1).prompt(), {}};
+  f.give(b, announce);
+  f.admit(f.request());
+  BOOST_TEST(f.sent<core::Run>(b) != nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_submission_attaches_and_goes_on_after_what_it_has) {
+  Fixture f;
+  const core::Run run = f.start(f.request());
+  f.tokens(a, run.key, run.epoch, 0, {1, 2, 3});
+  auto again = f.request();
+  again.client = {2};
+  again.resumed = true;
+  again.resume.choices.resize(1);
+  again.resume.choices[0].tokens = {1};
+  f.admit(again);
+  BOOST_TEST(f.told<core::Accepted>(2).size() == 1U);
+  const auto deltas = f.told<core::Delta>(2);
+  BOOST_REQUIRE(deltas.size() == 1U);
+  BOOST_TEST(deltas[0].first_index == 1U);
+  BOOST_TEST(deltas[0].tokens.size() == 2U);
+  f.core.on_client_gone({1}, f.now, f.out);  // it was not its stream any more
+  f.tokens(a, run.key, run.epoch, 3, {4});
+  BOOST_TEST(f.told<core::Delta>(2).back().first_index == 3U);
+  BOOST_TEST(f.received(1).size() == 3U);
+  auto other = f.request();
+  other.client = {3};
+  other.request->prompt.assign(40, 6);
+  f.admit(other);
+  BOOST_TEST((f.told<core::Failed>(3).at(0).code == Errc::already_exists));
+}
+
+BOOST_AUTO_TEST_CASE(a_resumed_stream_starts_with_its_tokens_and_a_finished_one_ends_at_once) {
+  Fixture f;
+  auto resumed = f.request();
+  resumed.resumed = true;
+  resumed.resume.seed = 55;
+  resumed.resume.weights_digest = {4, 4};
+  resumed.resume.numerics_id = 1;
+  resumed.resume.choices.resize(1);
+  resumed.resume.choices[0].tokens = {1, 2, 3};
+  f.admit(resumed);
+  const auto* run = f.sent<core::Run>(a);
+  BOOST_REQUIRE(run != nullptr);
+  BOOST_TEST((run->choices[0].tokens == std::vector<core::TokenId>{1, 2, 3}));
+  BOOST_TEST(run->request->sampling.seed == 55U);
+  f.tokens(a, run->key, run->epoch, 3, {4});
+  BOOST_TEST(f.told<core::Delta>(1).at(0).first_index == 3U);
+  auto over = resumed;
+  over.client = {2};
+  over.request = std::make_shared<core::Request>(*f.request(2).request);
+  over.resume.choices[0].finish = core::FinishReason::stop;
+  f.admit(over);
+  BOOST_TEST(f.told<core::Finished>(2).size() == 1U);
+  BOOST_TEST(f.told<core::Delta>(2).empty());
+  over.client = {3};
+  over.request = std::make_shared<core::Request>(*f.request(3).request);
+  over.resume.choices[0].finish = core::FinishReason::none;
+  over.resume.choices[0].tokens.assign(20, 1);  // all of tokens_max, the word that it is over was lost
+  f.admit(over);
+  BOOST_TEST((f.told<core::Delta>(3).at(0).finish == core::FinishReason::length));
+  BOOST_TEST(f.told<core::Finished>(3).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(cancel_and_a_client_that_is_gone) {
+  Fixture f;
+  const core::Run run = f.start(f.request());
+  f.core.on_cancel({9}, run.key, f.now, f.out);  // not its client
+  BOOST_TEST(f.core.streams() == 1U);
+  f.core.on_cancel({1}, run.key, f.now, f.out);
+  BOOST_TEST((f.sent<core::CancelRun>(a)->epoch == run.epoch));
+  BOOST_TEST((f.told<core::Delta>(1).back().finish == core::FinishReason::cancelled));
+  BOOST_TEST(f.core.streams() == 0U);
+  const core::Run second = f.start(f.request(2));
+  f.core.on_client_gone({2}, f.now, f.out);
+  BOOST_TEST((f.sent<core::CancelRun>(second.replica.node)->epoch == second.epoch));
+  BOOST_TEST(f.core.streams() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_deadline_ends_a_stream_by_the_replica_or_by_the_owner) {
+  Fixture f;
+  auto request = f.request();
+  request.deadline = milliseconds(500);
+  core::Run run = f.start(request);
+  BOOST_TEST((run.deadline_left == milliseconds(500)));
+  f.now += milliseconds(500);
+  f.give(a, core::RunReturned{run.key, run.epoch, run.replica, Errc::timeout, "the deadline has passed"});
+  BOOST_TEST((f.told<core::Delta>(1).back().finish == core::FinishReason::deadline));
+  f.report(a);
+  f.report(b);
+  request = f.request(2);
+  request.deadline = milliseconds(500);
+  f.start(request, a);
+  f.pass(milliseconds(800));
+  BOOST_TEST((f.told<core::Delta>(2).back().finish == core::FinishReason::deadline));
+  BOOST_TEST(f.core.streams() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_dead_node_s_streams_run_elsewhere_at_once) {
+  Fixture f;
+  const core::Run run = f.start(f.request());
+  f.tokens(a, run.key, run.epoch, 0, {1, 2});
+  f.core.on_peer_down(a, {2}, f.now, f.out);  // another life of it
+  BOOST_TEST(f.sent<core::Run>(b) == nullptr);
+  f.core.on_peer_down(a, {1}, f.now, f.out);
+  f.core.check();
+  BOOST_REQUIRE(f.sent<core::Run>(b) != nullptr);
+  BOOST_TEST((f.sent<core::Run>(b)->choices[0].tokens == std::vector<core::TokenId>{1, 2}));
+  BOOST_TEST(f.core.counters().streams_restarted == 1U);
+  // A new incarnation under the same name is the death of the old one.
+  const Epoch there = f.sent<core::Run>(b)->epoch;
+  f.core.on_peer_up(a, {3}, f.now, f.out);
+  f.report(a);
+  f.core.on_peer_up(b, {4}, f.now, f.out);
+  f.core.check();
+  BOOST_TEST((f.sent<core::Run>(a)->epoch > there));
+}
+
+BOOST_AUTO_TEST_CASE(silence_of_a_running_stream_is_looked_into) {
+  Fixture f;
+  const core::Run run = f.start(f.request());
+  f.out.clear();
+  for (int i = 0; i < 21; ++i) f.pass(milliseconds(100)), f.report(a), f.report(b);
+  BOOST_REQUIRE(f.sent<core::Run>(a) != nullptr);
+  BOOST_TEST((f.sent<core::Run>(a)->epoch == run.epoch));
+  f.give(a, core::RunAccepted{run.key, run.epoch, run.replica, 30, 0, false, 0, 0});
+  f.out.clear();
+  for (int i = 0; i < 15; ++i) f.pass(milliseconds(100)), f.report(a), f.report(b);
+  BOOST_TEST(f.sent<core::Run>(b) == nullptr);  // it was in a queue
+  for (int i = 0; i < 20; ++i) f.pass(milliseconds(100)), f.report(a), f.report(b);
+  BOOST_TEST(f.sent<core::Run>(b) != nullptr);  // and now nobody answers
+}
+
+BOOST_AUTO_TEST_CASE(the_first_token_under_the_new_epoch_commits_a_move) {
+  Fixture f;
+  const core::Run run = f.start(f.request());
+  f.tokens(a, run.key, run.epoch, 0, {1});
+  f.core.on(ClientRef{50}, core::MoveRequest{8, run.key.request, "b"}, f.now, f.out);
+  const core::Move move = *f.sent<core::Move>(a);
+  f.tokens(a, run.key, run.epoch, 1, {2});
+  f.give(b, core::RunAccepted{run.key, move.new_epoch, {b, 0}, 1, 0, true, 1, 3});
+  BOOST_TEST(f.sent<core::Release>(a) == nullptr);
+  f.now += milliseconds(7);
+  f.tokens(b, run.key, move.new_epoch, 3, {4});  // overtakes the last of the source
+  BOOST_TEST(f.sent<core::Release>(a) == nullptr);
+  f.tokens(a, run.key, run.epoch, 2, {3});
+  BOOST_REQUIRE(f.sent<core::Release>(a) != nullptr);
+  BOOST_TEST((f.received(1) == std::vector<core::TokenId>{1, 2, 3, 4}));
+  BOOST_TEST(f.core.counters().moves_committed == 1U);
+  core::MoveReport report;
+  report.key = run.key;
+  report.new_epoch = move.new_epoch;
+  report.blocks = report.blocks_sent = 3;
+  report.page_bytes = 384;
+  f.give(a, report);
+  const auto* update = f.operation();
+  BOOST_REQUIRE(update != nullptr);
+  BOOST_TEST(update->done);
+  BOOST_TEST(update->move.committed);
+  BOOST_TEST(update->bytes == 384U);
+  BOOST_TEST(update->rows_recomputed == 1U);
+  BOOST_TEST(update->operation == 8U);
+}
+
+BOOST_AUTO_TEST_CASE(still_yours_or_gone_and_nothing_else) {
+  Fixture f;
+  const core::Run run = f.start(f.request());
+  f.tokens(a, run.key, run.epoch, 0, {1});
+  f.core.on(ClientRef{50}, core::MoveRequest{8, run.key.request, "b"}, f.now, f.out);
+  const core::Move move = *f.sent<core::Move>(a);
+  f.give(a, core::AskOwner{run.key, run.epoch, move.new_epoch, run.replica});
+  const core::StillYours* still = f.sent<core::StillYours>(a);
+  BOOST_REQUIRE(still != nullptr);
+  BOOST_TEST((still->granted > move.new_epoch));
+  BOOST_TEST(!f.operation()->move.committed);
+  const Epoch granted = still->granted;
+  f.tokens(b, run.key, move.new_epoch, 1, {2});  // revoked: not heard
+  BOOST_TEST((f.received(1) == std::vector<core::TokenId>{1}));
+  BOOST_TEST((f.sent<core::CancelRun>(b)->epoch == move.new_epoch));
+  f.give(a, core::AskOwner{run.key, run.epoch, move.new_epoch, run.replica});  // the answer was lost
+  BOOST_TEST((f.sent<core::StillYours>(a)->granted == granted));
+  f.tokens(a, run.key, run.epoch, 1, {2});  // under way since before
+  f.tokens(a, run.key, granted, 2, {3});
+  BOOST_TEST((f.received(1) == std::vector<core::TokenId>{1, 2, 3}));
+  f.give(a, core::AskOwner{{{3}, {{4, 4}}}, {life, 1}, {life, 2}, run.replica});
+  BOOST_TEST(f.sent<core::Gone>(a) != nullptr);
+  f.out.clear();
+  f.give(a, core::AskOwner{run.key, {{12345}, 1}, {{12345}, 2}, run.replica});  // of another owner's life
+  BOOST_TEST(f.sent<core::Gone>(a) != nullptr);
+  BOOST_TEST(f.sent<core::StillYours>(a) == nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(moves_are_refused_with_a_reason) {
+  Fixture f;
+  const core::Run run = f.start(f.request());
+  const auto ask = [&](core::RequestId request, const char* node) {
+    f.core.on(ClientRef{50}, core::MoveRequest{8, request, node}, f.now, f.out);
+    BOOST_REQUIRE(f.operation() != nullptr);
+    BOOST_TEST(f.operation()->done);
+    return f.operation()->code;
+  };
+  BOOST_TEST((ask(run.key.request, "nowhere") == Errc::unknown_node));
+  BOOST_TEST((ask({{8, 8}}, "b") == Errc::unknown_request));
+  BOOST_TEST((ask(run.key.request, "a") == Errc::already_exists));
+  BOOST_TEST((ask(run.key.request, "r") == Errc::incompatible));
+  f.replica(b).blocks_free = 1;
+  f.report(b);
+  BOOST_TEST((ask(run.key.request, "b") == Errc::no_capacity));
+  f.replica(b).blocks_free = 50;
+  f.reports.at(b).draining = true;
+  f.report(b);
+  BOOST_TEST((ask(run.key.request, "b") == Errc::draining));
+  f.core.on_peer_down(b, {1}, f.now, f.out);
+  BOOST_TEST((ask(run.key.request, "b") == Errc::unavailable));
+}
+
+BOOST_AUTO_TEST_CASE(a_drain_that_nobody_can_take_is_refused_with_the_numbers) {
+  Fixture f;
+  f.replica(a).streams = 3;
+  f.replica(a).blocks_used = 30;
+  f.replica(a).blocks_free = 20;
+  f.replica(b).blocks_free = 29;
+  f.report(a);
+  f.report(b);
+  f.core.on(ClientRef{50}, core::DrainRequest{8, "a", core::DrainMode::begin}, f.now, f.out);
+  BOOST_TEST((f.operation()->code == Errc::no_capacity));
+  BOOST_TEST(f.operation()->text.find("29 blocks free") != std::string::npos, f.operation()->text);
+  BOOST_TEST(f.sent<core::Drain>(a) == nullptr);
+  f.core.on_peer_down(b, {1}, f.now, f.out);
+  f.core.on(ClientRef{50}, core::DrainRequest{9, "a", core::DrainMode::begin}, f.now, f.out);
+  BOOST_TEST(f.operation()->text.find("b is down") != std::string::npos, f.operation()->text);
+}
+
+BOOST_AUTO_TEST_CASE(a_drain_moves_the_streams_and_ends_when_the_node_is_empty) {
+  Fixture f;
+  const core::Run run = f.start(f.request());
+  f.replica(a).streams = 1;
+  f.replica(a).blocks_used = 3;
+  f.report(a);
+  f.core.on(ClientRef{50}, core::DrainRequest{8, "a", core::DrainMode::begin}, f.now, f.out);
+  BOOST_REQUIRE(f.sent<core::Drain>(a) != nullptr);
+  BOOST_TEST(f.operation()->streams_left == 1U);
+  f.reports.at(a).draining = true;
+  f.report(a);
+  BOOST_REQUIRE(f.sent<core::Move>(a) != nullptr);
+  const core::Move move = *f.sent<core::Move>(a);
+  BOOST_TEST((move.destination.node == b));
+  f.give(b, core::RunAccepted{run.key, move.new_epoch, {b, 0}, 1, 0, true, 1, 3});
+  f.tokens(b, run.key, move.new_epoch, 0, {1});
+  core::MoveReport report;
+  report.key = run.key;
+  report.new_epoch = move.new_epoch;
+  f.give(a, report);
+  f.replica(a).streams = 0;
+  f.reports.at(a).counters.exports_committed = 1;
+  f.reports.at(a).counters.export_bytes = 384;
+  f.report(a);
+  BOOST_TEST(f.operation()->done);
+  BOOST_TEST((f.operation()->code == Errc::ok));
+  BOOST_TEST(f.operation()->commits == 1U);
+  BOOST_TEST(f.operation()->bytes == 384U);
+  BOOST_TEST(f.operation()->rows_recomputed == 1U);
+  // New work does not go there, until it is taken back.
+  f.replica(b).streams = 40;
+  f.report(b);
+  f.out.clear();
+  f.admit(f.request(2));
+  BOOST_TEST(f.sent<core::Run>(a) == nullptr);
+  f.core.on(ClientRef{50}, core::DrainRequest{9, "a", core::DrainMode::resume}, f.now, f.out);
+  f.reports.at(a).draining = false;
+  f.report(a);
+  BOOST_TEST(f.operation()->done);
+  f.admit(f.request(3));
+  BOOST_TEST(f.sent<core::Run>(a) != nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(a_full_node_spills_its_youngest_stream) {
+  Fixture f;
+  const core::Run old = f.start(f.request(1));
+  f.replica(b).prefill_tokens = 900;
+  f.report(b);
+  f.report(a);
+  const core::Run young = f.start(f.request(2));
+  f.tokens(a, old.key, old.epoch, 0, {1});
+  f.tokens(a, young.key, young.epoch, 0, {1});
+  f.replica(a).blocks_free = 1;
+  f.replica(a).queued = 2;
+  f.report(a);
+  f.pass(milliseconds(400));
+  BOOST_REQUIRE(f.sent<core::Move>(a) != nullptr);
+  BOOST_TEST((f.sent<core::Move>(a)->key == young.key));
+}
+
+BOOST_AUTO_TEST_CASE(a_router_that_leaves_sends_its_clients_elsewhere) {
+  Fixture f;
+  const core::Run run = f.start(f.request());
+  f.core.set_draining(true, true, f.now, f.out);
+  BOOST_TEST((f.told<core::Failed>(1).at(0).code == Errc::draining));
+  BOOST_TEST((f.sent<core::CancelRun>(a)->epoch == run.epoch));
+  BOOST_TEST(f.core.streams() == 0U);
+  f.core.check();
+}
+
+BOOST_AUTO_TEST_CASE(status_waits_for_other_routers_but_not_long) {
+  Fixture f;
+  f.start(f.request());
+  f.reports.at(b).roles = 3;
+  f.report(b);
+  const auto replies = [&] {
+    std::vector<core::StatusReply> list;
+    for (const auto& action : f.out) {
+      if (const auto* status = std::get_if<RouterCore::Status>(&action)) list.push_back(status->reply);
+    }
+    return list;
+  };
+  f.core.on(ClientRef{50}, core::StatusRequest{3}, f.now, f.out);
+  BOOST_REQUIRE(f.sent<core::StatusAsk>(b) != nullptr);
+  BOOST_TEST(f.sent<core::StatusAsk>(a) == nullptr);
+  BOOST_TEST(replies().empty());
+  core::StatusPart part{f.sent<core::StatusAsk>(b)->operation, b, {}};
+  part.streams.emplace_back().owner = b;
+  f.give(b, part);
+  BOOST_REQUIRE(replies().size() == 1U);
+  BOOST_TEST(replies()[0].streams.size() == 2U);
+  BOOST_TEST(replies()[0].nodes.size() == 3U);
+  f.core.on(ClientRef{50}, core::StatusRequest{4}, f.now, f.out);
+  f.pass(milliseconds(320));
+  BOOST_REQUIRE(replies().size() == 2U);
+  BOOST_TEST(replies()[1].streams.size() == 1U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace spillway::sched
