@@ -14,6 +14,7 @@
 #include "kernels/attention.h"
 #include "kernels/isa.h"
 #include "kernels/math.h"
+#include "kernels/quantize.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rope.h"
 #include "kernels/silu_mul.h"
@@ -54,11 +55,13 @@ void run(int rounds) {
   std::vector<float> y(64 * n);
   const double million = 64.0 * n / 1e6;
   const auto rate = [&](double seconds) { return million / seconds; };
-  std::printf("  exp %.0f  log %.0f  rms_norm %.0f  silu_mul %.0f  million values/s\n",
+  kernels::QuantizedRows quantized{64, n};
+  std::printf("  exp %.0f  log %.0f  rms_norm %.0f  silu_mul %.0f  quantize %.0f  million values/s\n",
               rate(best(rounds, [&] { kernels::exp(x.data(), y.data(), x.size()); })),
               rate(best(rounds, [&] { kernels::log(x.data(), y.data(), x.size()); })),
               rate(best(rounds, [&] { kernels::rms_norm(x.data(), x.data(), y.data(), 64, n, 1e-5F, pool); })),
-              rate(best(rounds, [&] { kernels::silu_mul(x.data(), x.data(), y.data(), 64, n, pool); })));
+              rate(best(rounds, [&] { kernels::silu_mul(x.data(), x.data(), y.data(), 64, n, pool); })),
+              rate(best(rounds, [&] { quantized.assign(x.data(), 64, n, n, pool); })));
   const kernels::Rope rope{64, 10000.0F, {}};
   std::vector<float> cosines(64);
   std::vector<float> sines(64);
