@@ -27,6 +27,9 @@ void BatcherState::on_export_freeze(const ExportFreeze& event, Instant now, Acti
   if (it == exports_.end()) return;  // ended meanwhile, and said so
   const auto& s = streams_[it->second.slot];
   if (s.state == StreamState::frozen) return;
+  // Forks that part now get new blocks full of rows that nobody has sent: void, the cache-manager asks again two steps later.
+  const bool copying = std::any_of(s.choices.begin(), s.choices.end(), [](const BatchChoice& c) { return c.copy_from != core::no_block; });
+  if (copying || parting(s)) return;
   it->second.freeze = true;
   it->second.decode_steps_max = event.decode_steps_max;
   freeze_if_due(event.transfer, it->second, now, out);
