@@ -364,10 +364,12 @@ std::string operation_of(const std::string& stem) {
   return underscore != std::string::npos && parts.contains(stem.substr(underscore + 1)) ? without_last_word(stem) : stem;
 }
 
-Violations unneeded(const std::map<std::string, std::string>& exceptions, const std::set<std::string>& used) {
+/// Exceptions for files that are gone.
+Violations stale(const std::map<std::string, std::string>& exceptions, const std::vector<SourceFile>& tree) {
   Violations found;
   for (const auto& [path, reason] : exceptions) {
-    if (!used.contains(path)) found.push_back({path, 0, "this exception is not needed (" + reason + ")"});
+    const bool there = std::any_of(tree.begin(), tree.end(), [&](const SourceFile& file) { return file.path == path; });
+    if (!there) found.push_back({path, 0, "does not exist, but has an exception (" + reason + ")"});
   }
   return found;
 }
@@ -378,7 +380,6 @@ Violations check_tests_exist(const std::vector<SourceFile>& tree, const std::map
   std::set<std::string> paths;
   for (const SourceFile& file : tree) paths.insert(file.path);
   Violations found;
-  std::set<std::string> used;
   for (const SourceFile& file : tree) {
     const std::string folder = folder_of(file.path);
     if (!source_folders.contains(folder) || !ends_with(file.path, ".cc") || is_example(file.path) || ends_with(file.path, "/main.cc")) continue;
@@ -390,11 +391,10 @@ Violations check_tests_exist(const std::vector<SourceFile>& tree, const std::map
       tried_by = without_last_word(tried_by);
     }
     if (!tried_by.empty()) continue;
-    if (exceptions.contains(file.path)) used.insert(file.path);
-    else found.push_back({file.path, 0, "has no test: want " + test});
+    if (!exceptions.contains(file.path)) found.push_back({file.path, 0, "has no test: want " + test});
   }
-  const Violations stale = unneeded(exceptions, used);
-  found.insert(found.end(), stale.begin(), stale.end());
+  const Violations gone = stale(exceptions, tree);
+  found.insert(found.end(), gone.begin(), gone.end());
   return found;
 }
 
@@ -409,7 +409,6 @@ Violations check_kernel_stems(const std::vector<SourceFile>& tree, const std::ma
     if (folder_of(file.path) == "kernels" && ends_with(file.path, ".cc")) sources.insert(operation_of(stem_of(file.path)));
   }
   Violations found;
-  std::set<std::string> used;
   for (const SourceFile& file : tree) {
     const std::string stem = stem_of(file.path);
     if (folder_of(file.path) != "kernels" || !ends_with(file.path, ".h") || !sources.contains(stem)) continue;
@@ -417,15 +416,12 @@ Violations check_kernel_stems(const std::vector<SourceFile>& tree, const std::ma
     const bool tested = tests.find(include) != std::string::npos;
     const bool measured = benches.find(include) != std::string::npos;
     if (tested && measured) continue;
-    if (exceptions.contains(file.path)) {
-      used.insert(file.path);
-      continue;
-    }
+    if (exceptions.contains(file.path)) continue;
     if (!tested) found.push_back({file.path, 0, "no test in tests/kernels includes this operation"});
     if (!measured) found.push_back({file.path, 0, "no bench includes this operation"});
   }
-  const Violations stale = unneeded(exceptions, used);
-  found.insert(found.end(), stale.begin(), stale.end());
+  const Violations gone = stale(exceptions, tree);
+  found.insert(found.end(), gone.begin(), gone.end());
   return found;
 }
 

@@ -54,7 +54,7 @@ Violations check_machine_paths(const SourceFile& file);
 
 /// Every .cc of a folder has tests/<folder>/<stem>_test.cc, unless `exceptions` (path -> reason) says why not. A part of a
 /// thing is tried by the test of the thing: gemm_avx2.cc by gemm_test.cc, router_moves.cc by router_core_test.cc. Mains and
-/// examples are tried as programs. An exception that is not needed is a violation too.
+/// examples are tried as programs. An exception for a file that is gone is a violation too.
 Violations check_tests_exist(const std::vector<SourceFile>& tree, const std::map<std::string, std::string>& exceptions);
 
 /// Every operation of kernels (a header with a source of its stem) is named by a test and by a bench.
