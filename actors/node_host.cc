@@ -82,7 +82,7 @@ core::Result<std::vector<RoutedTenant>> routed_tenants(const config::Cluster& cl
   for (const auto& [name, tenant] : cluster.tenants) {
     auto secret = config::tenant_secret(cluster, tenant);
     if (!secret) return tl::make_unexpected(secret.error());
-    tenants.push_back({name, tenant.id, *secret});
+    tenants.push_back({name, tenant.id, *secret, tenant.classes.bits});
   }
   // A client that names no tenant is the default one, where there is one.
   std::stable_sort(tenants.begin(), tenants.end(), [](const auto& a, const auto& b) { return (a.name == "default") > (b.name == "default"); });

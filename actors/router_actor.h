@@ -29,6 +29,7 @@ struct RoutedTenant {
   std::string name;
   core::TenantId id;
   core::TenantSecret secret{};
+  std::uint32_t classes = ~0U;  ///< bit of each core::ServiceClass that it may ask for
 };
 
 /// Bounds of what a client may ask for.

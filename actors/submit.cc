@@ -117,6 +117,11 @@ core::Result<sched::RouterCore::Admit> prepare(const core::Submit& submit, const
   if (owner == nullptr || (!tenant.empty() && owner->name != tenant)) {
     return core::fail(Errc::unauthorized, "tenant '" + tenant + "' is not in the cluster file");
   }
+  if ((owner->classes >> static_cast<unsigned>(submit.service_class) & 1U) == 0) {
+    return core::fail(Errc::unauthorized, "tenant '" + owner->name + "' may not ask for the class " +
+                                              std::string(core::to_string(submit.service_class)) +
+                                              ": ask for another, or add it to `classes` of the tenant in the cluster file");
+  }
   auto prompt = prompt_tokens(submit, *model);
   if (!prompt) return tl::make_unexpected(prompt.error());
   if (prompt->size() > setup.submit.prompt_tokens_max) {

@@ -266,7 +266,6 @@ void rise(const T& low, const T& high, const std::string& low_key, const std::st
 
 void check_order(const Cluster& cluster, Report& report) {
   const auto& t = cluster.timings;
-  rise(t.tick_interval, t.heartbeat_interval, "timings.tick_interval", "timings.heartbeat_interval", true, report);
   rise(t.heartbeat_interval, t.suspect_after, "timings.heartbeat_interval", "timings.suspect_after", false, report);
   rise(t.suspect_after, t.dead_after, "timings.suspect_after", "timings.dead_after", false, report);
   rise(t.client_ping_interval, t.client_silence_max, "timings.client_ping_interval", "timings.client_silence_max", false, report);

@@ -138,17 +138,13 @@ struct Security {
 };
 
 struct ClassRules {
-  std::uint32_t queue_requests_max = 1024;  ///< waiting requests of this class at one router; more are refused
-  core::Duration ageing{0};                 ///< after this wait a request is served like the next better class; 0 = never
+  std::uint32_t queue_requests_max = 1024;  ///< places it adds to the waiting room of a router, which all classes share
 };
 
 struct Tenant {
   std::string name;
-  core::TenantId id;                          ///< core::tenant_id(name)
-  std::string secret;                         ///< 64 hex digits; empty = derived from the cluster's; use tenant_secret() of secrets.h
-  std::uint32_t weight = 1;                   ///< share against other tenants
-  std::uint32_t requests_per_second_max = 0;  ///< 0 = no limit
-  std::uint32_t tokens_per_second_max = 0;    ///< prompt and answer; 0 = no limit
+  core::TenantId id;   ///< core::tenant_id(name)
+  std::string secret;  ///< 64 hex digits; empty = derived from the cluster's; use tenant_secret() of secrets.h
   ClassSet classes{core::ServiceClass::live, core::ServiceClass::interactive, core::ServiceClass::batch};
 };
 
@@ -164,9 +160,8 @@ struct Limits {
   std::uint32_t stop_string_bytes_max = 1024;        ///< of one stop string
   std::uint32_t logprobs_max = 20;                   ///< K of one request
   std::uint32_t streams_per_router_max = 4096;       ///< admitted and not finished
-  std::uint32_t finished_streams_max = 4096;         ///< finished streams a router remembers for repeats of the request
+  std::uint32_t tenant_streams_max = 4096;           ///< of one tenant at one router
   std::uint32_t clients_max = 1024;                  ///< connected to one node
-  std::uint32_t prefix_entries_max = 65'536;         ///< block names a router remembers of each node
   std::uint64_t frame_bytes_max = 256ULL << 10;      ///< one frame of the bulk lane
   std::uint64_t message_bytes_max = 4ULL << 20;      ///< one message of the control and token lanes
   std::uint64_t credit_bytes = 8ULL << 20;           ///< bulk bytes in flight on one link before the receiver has consumed
@@ -178,7 +173,6 @@ struct Limits {
 
 /// Intervals and time-outs.
 struct Timings {
-  core::Duration tick_interval{std::chrono::milliseconds{5}};
   core::Duration report_interval{std::chrono::milliseconds{100}};
   core::Duration heartbeat_interval{std::chrono::milliseconds{100}};
   core::Duration suspect_after{std::chrono::milliseconds{300}};  ///< silence; a suspect gets no new work
@@ -188,6 +182,7 @@ struct Timings {
   core::Duration client_silence_max{std::chrono::seconds{5}};         ///< a silent client's streams are cancelled
   core::Duration lease{std::chrono::seconds{2}};                      ///< reservations and pins of a transfer
   core::Duration ask_owner_interval{std::chrono::milliseconds{200}};  ///< how often a frozen source asks
+  core::Duration class_ageing{std::chrono::seconds{10}};              ///< a waiting request climbs one class per this much
   core::Duration restart_backoff_min{std::chrono::milliseconds{200}};
   core::Duration restart_backoff_max{std::chrono::seconds{10}};
   core::Duration stop_after{std::chrono::seconds{4}};  ///< an orderly stop that takes longer is forced
@@ -207,9 +202,9 @@ struct Cluster {
   std::map<std::string, Model> models;  ///< by name
   std::vector<Node> nodes;              ///< in order of the file, pool members after the nodes of their own
   std::vector<Pool> pools;
-  ClassRules live{1024, core::Duration{0}};
-  ClassRules interactive{1024, std::chrono::seconds{2}};
-  ClassRules batch{4096, std::chrono::seconds{10}};
+  ClassRules live{1024};
+  ClassRules interactive{1024};
+  ClassRules batch{4096};
   std::map<std::string, Tenant> tenants;  ///< by name; never empty: without any in the file, one called "default"
   Limits limits;
   Timings timings;

@@ -37,6 +37,10 @@ void Report::push(ConfigError error) {
     ++left_out_;
     return;
   }
+  // Names from the file may be of any length.
+  error.key = clean(error.key, 200);
+  error.want = clean(error.want, 600);
+  error.fix = clean(error.fix, 300);
   errors_.push_back(std::move(error));
 }
 

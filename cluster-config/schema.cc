@@ -19,12 +19,13 @@ constexpr KeySpec top_keys[] = {
 };
 
 constexpr KeySpec cluster_keys[] = {
-    bind<ClusterNames, &ClusterNames::name>({.name = "name",
-                                             .type = Type::name,
-                                             .min = 1,
-                                             .max = 63,
-                                             .sentence = "Name of the cluster; nodes of another name are not let in.",
-                                             .example = "name = \"studio\""}),
+    bind<ClusterNames, &ClusterNames::name>(
+        {.name = "name",
+         .type = Type::name,
+         .min = 1,
+         .max = 63,
+         .sentence = "Name of the cluster; on loopback without a secret the names of KV blocks are keyed by it.",
+         .example = "name = \"studio\""}),
 };
 
 constexpr KeySpec security_keys[] = {
@@ -176,21 +177,15 @@ constexpr KeySpec paced_keys[] = {
 };
 
 constexpr KeySpec class_keys[] = {
-    bind<ClassRules, &ClassRules::queue_requests_max>({.name = "queue_requests_max",
-                                                       .type = Type::count,
-                                                       .unit = "requests",
-                                                       .min = 1,
-                                                       .max = 1'000'000,
-                                                       .default_words = "1024; batch 4096",
-                                                       .sentence = "Requests of the class that wait at one router; more are refused.",
-                                                       .example = "queue_requests_max = 256"}),
-    bind<ClassRules, &ClassRules::ageing>({.name = "ageing",
-                                           .type = Type::duration,
-                                           .min = 0,
-                                           .max = 3600 * s,
-                                           .default_words = "interactive \"2s\", batch \"10s\", live \"0ns\"",
-                                           .sentence = "Wait after which a request is served like the next better class; 0 = never.",
-                                           .example = "ageing = \"2s\""}),
+    bind<ClassRules, &ClassRules::queue_requests_max>(
+        {.name = "queue_requests_max",
+         .type = Type::count,
+         .unit = "requests",
+         .min = 1,
+         .max = 1'000'000,
+         .default_words = "1024; batch 4096",
+         .sentence = "Places that the class adds to the waiting room of a router, which all classes share; beyond it requests are refused.",
+         .example = "queue_requests_max = 256"}),
 };
 
 constexpr KeySpec tenant_keys[] = {
@@ -201,27 +196,6 @@ constexpr KeySpec tenant_keys[] = {
                                         .default_words = "derived from the cluster's secret",
                                         .sentence = "Own secret of the tenant, which keys the names of its KV blocks.",
                                         .example = "secret = \"1f1e1d1c1b1a191817161514131211100f0e0d0c0b0a09080706050403020100\""}),
-    bind<TenantEntry, &Tenant::weight>({.name = "weight",
-                                        .type = Type::count,
-                                        .unit = "shares",
-                                        .min = 1,
-                                        .max = 1000,
-                                        .sentence = "Share of the cluster against other tenants when it is full.",
-                                        .example = "weight = 2"}),
-    bind<TenantEntry, &Tenant::requests_per_second_max>({.name = "requests_per_second_max",
-                                                         .type = Type::count,
-                                                         .unit = "requests/s",
-                                                         .min = 0,
-                                                         .max = 1'000'000,
-                                                         .sentence = "Requests admitted each second; 0 = no limit.",
-                                                         .example = "requests_per_second_max = 50"}),
-    bind<TenantEntry, &Tenant::tokens_per_second_max>({.name = "tokens_per_second_max",
-                                                       .type = Type::count,
-                                                       .unit = "tokens/s",
-                                                       .min = 0,
-                                                       .max = 1'000'000'000,
-                                                       .sentence = "Tokens of prompts and answers admitted each second; 0 = no limit.",
-                                                       .example = "tokens_per_second_max = 10000"}),
     bind<TenantEntry, &Tenant::classes>({.name = "classes",
                                          .type = Type::choices,
                                          .min = 1,

@@ -38,12 +38,10 @@ constexpr KeySpec limits[] = {
     count<&Limits::streams_per_router_max>("streams_per_router_max", "streams", 1, 1'000'000,
                                            "Streams that one router has admitted and that have not ended.",
                                            "streams_per_router_max = 4096"),
-    count<&Limits::finished_streams_max>("finished_streams_max", "streams", 0, 1'000'000,
-                                         "Ended streams that a router remembers, to answer a repeated request.",
-                                         "finished_streams_max = 4096"),
+    count<&Limits::tenant_streams_max>("tenant_streams_max", "streams", 1, 1'000'000,
+                                       "Streams of one tenant that one router has admitted and that have not ended.",
+                                       "tenant_streams_max = 256"),
     count<&Limits::clients_max>("clients_max", "clients", 1, 65'536, "Clients connected to one node.", "clients_max = 1024"),
-    count<&Limits::prefix_entries_max>("prefix_entries_max", "blocks", 0, 16'777'216, "Block names that a router remembers of each node.",
-                                       "prefix_entries_max = 65536"),
     bytes<&Limits::frame_bytes_max>("frame_bytes_max", Type::size, 1 * KiB, 256 * KiB, "Largest frame of the bulk lane.",
                                     "frame_bytes_max = \"256KiB\""),
     bytes<&Limits::message_bytes_max>("message_bytes_max", Type::size, 64 * KiB, 64 * MiB,
@@ -63,7 +61,6 @@ constexpr KeySpec limits[] = {
 };
 
 constexpr KeySpec timings[] = {
-    time<&Timings::tick_interval>("tick_interval", 1 * ms, 1 * s, "How often a core looks at its timers.", "tick_interval = \"5ms\""),
     time<&Timings::report_interval>("report_interval", 10 * ms, 10 * s, "How often a node reports its load to the routers.",
                                     "report_interval = \"100ms\""),
     time<&Timings::heartbeat_interval>("heartbeat_interval", 10 * ms, 10 * s, "How often a silent link is kept alive.",
@@ -82,6 +79,8 @@ constexpr KeySpec timings[] = {
                           "lease = \"2s\""),
     time<&Timings::ask_owner_interval>("ask_owner_interval", 10 * ms, 60 * s, "How often a frozen source asks the owner who goes on.",
                                        "ask_owner_interval = \"200ms\""),
+    time<&Timings::class_ageing>("class_ageing", 10 * ms, 3600 * s,
+                                 "Wait at a replica after which a request is served like the next better class.", "class_ageing = \"10s\""),
     time<&Timings::restart_backoff_min>("restart_backoff_min", 10 * ms, 60 * s, "First wait before a failed replica or node starts again.",
                                         "restart_backoff_min = \"200ms\""),
     time<&Timings::restart_backoff_max>("restart_backoff_max", 10 * ms, 600 * s, "Longest wait between two starts.",

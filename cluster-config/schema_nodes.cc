@@ -36,7 +36,7 @@ constexpr auto place_keys() {
                             .min = 1,
                             .max = 63,
                             .default_words = "none",
-                            .sentence = "Failure domain, such as a rack or a site.",
+                            .sentence = "Failure domain, such as a rack or a site; placement does not look at it yet.",
                             .example = "zone = \"studio-a\""}),
   };
 }

@@ -47,7 +47,6 @@ BOOST_AUTO_TEST_CASE(a_file_with_every_key_is_accepted) {
   BOOST_TEST(node.key_file == "/base/keys/left.key");
   BOOST_TEST(!node.start);
   BOOST_TEST(loaded->live.queue_requests_max == 256U);
-  BOOST_TEST(loaded->tenants.at("newsroom").weight == 2U);
   BOOST_TEST(!loaded->tenants.at("newsroom").classes.has(core::ServiceClass::batch));
   BOOST_TEST(loaded->limits.bulk_bandwidth_max_bytes_per_s == 100'000'000U);
   BOOST_TEST((loaded->timings.lease == std::chrono::seconds{2}));

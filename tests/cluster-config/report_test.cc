@@ -32,6 +32,12 @@ BOOST_AUTO_TEST_CASE(an_error_stands_at_its_key_or_the_table_around_it) {
   BOOST_TEST(errors[2].value == "7");
 }
 
+BOOST_AUTO_TEST_CASE(endless_names_are_cut) {
+  const auto loaded = parse_cluster("version = 1\n[models." + std::string(50'000, 'm') + "]\npath = 3\n", "f");
+  BOOST_REQUIRE(!loaded);
+  for (const auto& error : loaded.error()) BOOST_TEST(to_string(error).size() < 1500U);
+}
+
 BOOST_AUTO_TEST_CASE(the_list_is_cut_and_says_so) {
   std::string text = "version = 1\n";
   for (int i = 0; i < 150; ++i) text += "key" + std::to_string(i) + " = 1\n";
