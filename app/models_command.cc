@@ -38,7 +38,9 @@ std::string clean_text(std::string_view bytes) {
   return text;
 }
 
-json::object to_json(const model::StoredModel& stored) { return {{"name", stored.name}, {"path", stored.path}, {"sha256", stored.sha256}}; }
+json::object to_json(const model::StoredModel& stored) {
+  return {{"name", stored.name}, {"path", stored.path}, {"sha256", stored.sha256}};
+}
 
 json::value to_json(double number) {
   if (!std::isfinite(number)) return json::value(std::to_string(number));
@@ -58,9 +60,11 @@ json::array first_of(const List& list, Convert&& convert) {
 json::value array_to_json(const model::GgufFile& file, std::string_view key, const model::GgufValue& value) {
   json::object object{{"array", std::string(model::to_string(value.element))}, {"count", value.count}};
   if (value.element == model::GgufType::string) {
-    if (const auto strings = file.get_strings(key)) object["first"] = first_of(*strings, [](std::string_view s) { return json::value(clean_text(s)); });
+    if (const auto strings = file.get_strings(key))
+      object["first"] = first_of(*strings, [](std::string_view s) { return json::value(clean_text(s)); });
   } else if (value.element == model::GgufType::f32 || value.element == model::GgufType::f64) {
-    if (const auto floats = file.get_f32s(key)) object["first"] = first_of(*floats, [](float f) { return to_json(static_cast<double>(f)); });
+    if (const auto floats = file.get_f32s(key))
+      object["first"] = first_of(*floats, [](float f) { return to_json(static_cast<double>(f)); });
   } else if (const auto ints = file.get_ints(key)) {
     object["first"] = first_of(*ints, [](std::int64_t i) { return json::value(i); });
   }
@@ -88,22 +92,26 @@ json::object inspect_json(const std::string& path, const model::GgufFile& file) 
     json::array dims;
     for (std::uint32_t d = 0; d < tensor.dims_count; ++d) dims.push_back(tensor.dims[d]);
     const std::string type = model::tensor_type_name(tensor.type);
-    tensors.push_back(json::object{{"name", clean_text(tensor.name)}, {"type", type}, {"dims", dims}, {"offset", tensor.offset}, {"bytes", tensor.bytes}});
+    tensors.push_back(json::object{
+        {"name", clean_text(tensor.name)}, {"type", type}, {"dims", dims}, {"offset", tensor.offset}, {"bytes", tensor.bytes}});
     ++types[type];
     elements += tensor.elements;
   }
   json::object counts;
   for (const auto& [type, count] : types) counts[type] = count;
-  return {{"path", path}, {"bytes", file.bytes().size()}, {"alignment", file.alignment()}, {"parameters", elements},
-          {"tensor_types", counts}, {"metadata", metadata}, {"tensors", tensors}};
+  return {{"path", path},           {"bytes", file.bytes().size()}, {"alignment", file.alignment()},
+          {"parameters", elements}, {"tensor_types", counts},       {"metadata", metadata},
+          {"tensors", tensors}};
 }
 
 void print_inspection(const json::object& found, std::ostream& out) {
-  out << found.at("path").as_string().c_str() << ": " << json::serialize(found.at("bytes")) << " bytes, " << found.at("tensors").as_array().size()
-      << " tensors " << json::serialize(found.at("tensor_types")) << ", " << json::serialize(found.at("parameters")) << " parameters\n";
+  out << found.at("path").as_string().c_str() << ": " << json::serialize(found.at("bytes")) << " bytes, "
+      << found.at("tensors").as_array().size() << " tensors " << json::serialize(found.at("tensor_types")) << ", "
+      << json::serialize(found.at("parameters")) << " parameters\n";
   for (const auto& pair : found.at("metadata").as_object()) out << "  " << pair.key() << " = " << json::serialize(pair.value()) << "\n";
   for (const auto& tensor : found.at("tensors").as_array()) {
-    out << "  " << tensor.at("name").as_string().c_str() << "  " << tensor.at("type").as_string().c_str() << "  " << json::serialize(tensor.at("dims")) << "\n";
+    out << "  " << tensor.at("name").as_string().c_str() << "  " << tensor.at("type").as_string().c_str() << "  "
+        << json::serialize(tensor.at("dims")) << "\n";
   }
 }
 
@@ -125,7 +133,10 @@ int each_line(std::istream& in, std::ostream& out, std::ostream& errors, std::st
     const json::value value = json::parse(line, error);
     core::Result<json::value> reply = core::fail(core::Errc::bad_argument, error ? error.message() : "another kind of value");
     if (!error) reply = answer(value);
-    if (!reply) return failed({core::Errc::bad_argument, "line " + std::to_string(number) + ": " + reply.error().message + "; want " + std::string(wanted), {}}, errors);
+    if (!reply)
+      return failed(
+          {core::Errc::bad_argument, "line " + std::to_string(number) + ": " + reply.error().message + "; want " + std::string(wanted), {}},
+          errors);
     out << json::serialize(*reply) << std::endl;  // whoever writes line by line may wait for the answer
   }
   return 0;
@@ -242,7 +253,8 @@ void add_models_command(CLI::App& app, Run& run) {
   CLI::App* detokenize = models->add_subcommand("detokenize", "Token ids to text: one list of ids a line in, one JSON string a line out");
   detokenize->add_option("--model", values->tokenize.model, "Path or known name")->required();
   detokenize->add_flag("--json", values->json, "The only form of output; accepted for scripts");
-  detokenize->callback([values, &run] { run = [values] { return models_detokenize(values->tokenize.model, std::cin, std::cout, std::cerr); }; });
+  detokenize->callback(
+      [values, &run] { run = [values] { return models_detokenize(values->tokenize.model, std::cin, std::cout, std::cerr); }; });
   add_models_score(*models, run);
 }
 

@@ -23,7 +23,8 @@ constexpr std::uint32_t top_count = 5;
 
 core::Result<std::vector<core::TokenId>> ids_of(const json::object& given, std::string_view key, const std::string& place) {
   const json::value* list = given.if_contains(key);
-  if (list == nullptr || !list->is_array()) return core::fail(core::Errc::bad_argument, place + "." + std::string(key) + ": want a list of token ids");
+  if (list == nullptr || !list->is_array())
+    return core::fail(core::Errc::bad_argument, place + "." + std::string(key) + ": want a list of token ids");
   std::vector<core::TokenId> ids;
   for (const json::value& id : list->get_array()) {
     if (!id.is_int64() || id.get_int64() < 0 || id.get_int64() > 0x7fffffff) {
@@ -108,7 +109,8 @@ void add_models_score(CLI::App& models, Run& run) {
   CLI::App* score = models.add_subcommand("score", "Log-probabilities of given tokens after given prompts");
   score->add_option("--model", options->model, "Path or known name")->required();
   score->add_option("--cases", options->cases, "JSON file with cases of {prompt_tokens, tokens}")->required();
-  score->add_option("--kv", options->kv, "Page format of the KV cache: raw32, raw16 (default raw16)")->check(CLI::IsMember({"raw32", "raw16"}));
+  score->add_option("--kv", options->kv, "Page format of the KV cache: raw32, raw16 (default raw16)")
+      ->check(CLI::IsMember({"raw32", "raw16"}));
   score->add_option("--threads", options->threads, "Threads of the model step; default: all");
   score->add_flag("--json", options->json, "Print one JSON object");
   score->callback([options, &run] { run = [options] { return models_score(*options, std::cout, std::cerr); }; });

@@ -9,9 +9,9 @@
 namespace spillway::app {
 
 struct ScoreOptions {
-  std::string model;        ///< path or known name
-  std::string cases;        ///< JSON file: {"cases": [{"prompt_tokens", "tokens"}, ...]} or the list alone; other keys ignored
-  std::string kv = "raw16"; ///< page format
+  std::string model;          ///< path or known name
+  std::string cases;          ///< JSON file: {"cases": [{"prompt_tokens", "tokens"}, ...]} or the list alone; other keys ignored
+  std::string kv = "raw16";   ///< page format
   std::uint32_t threads = 0;  ///< 0 = all
   bool json = false;
 };

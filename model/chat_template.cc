@@ -81,8 +81,9 @@ core::Result<ChatTemplate> ChatTemplate::from_source(std::string_view source) {
   }
   known = known && take_message(rest) && take(rest, prompt_form) && rest.empty();
   if (!known) {
-    return core::fail(core::Errc::unsupported, "the model's chat template " + in_quotes(source) +
-                                                   " is not one that this build knows (ChatML); `spillway complete` still works with this model");
+    return core::fail(core::Errc::unsupported,
+                      "the model's chat template " + in_quotes(source) +
+                          " is not one that this build knows (ChatML); `spillway complete` still works with this model");
   }
   return made;
 }
@@ -90,7 +91,8 @@ core::Result<ChatTemplate> ChatTemplate::from_source(std::string_view source) {
 core::Result<ChatTemplate> ChatTemplate::from_gguf(const GgufFile& file) {
   constexpr std::string_view key = "tokenizer.chat_template";
   if (!file.has(key)) {
-    return core::fail(core::Errc::unsupported, "the model has no chat template (tokenizer.chat_template); `spillway complete` still works with it");
+    return core::fail(core::Errc::unsupported,
+                      "the model has no chat template (tokenizer.chat_template); `spillway complete` still works with it");
   }
   const auto source = file.get_string(key);
   if (!source) return tl::make_unexpected(source.error());
@@ -114,7 +116,8 @@ core::Result<std::vector<TextPiece>> ChatTemplate::render(const std::vector<Chat
   };
   if (!default_system_.empty() && messages.front().role != "system") add("system", default_system_);
   for (std::size_t i = 0; i < messages.size(); ++i) {
-    if (messages[i].role.empty()) return core::fail(core::Errc::bad_argument, "messages[" + std::to_string(i) + "].role is empty: want system, user or assistant");
+    if (messages[i].role.empty())
+      return core::fail(core::Errc::bad_argument, "messages[" + std::to_string(i) + "].role is empty: want system, user or assistant");
     add(messages[i].role, messages[i].content);
   }
   mark(start_mark);

@@ -23,7 +23,9 @@ constexpr std::uint32_t version_wanted = 3;
 
 using Refusal = std::optional<GgufError>;
 
-std::string number(std::uint64_t value) { return std::to_string(value); }
+std::string number(std::uint64_t value) {
+  return std::to_string(value);
+}
 
 /// Bytes of a scalar value; 0 for strings, arrays and unknown types.
 std::uint64_t scalar_bytes(std::uint32_t type) {
@@ -151,7 +153,8 @@ class GgufDecoder {
   Refusal scalars(const std::string& field, const char* part, GgufType type, std::uint64_t count, GgufFault fault) {
     const std::uint64_t each = scalar_bytes(static_cast<std::uint32_t>(type));
     if (count > left() / each) {
-      return refuse(fault, field + part, number(count) + " x " + std::string(to_string(type)), "at most the " + number(left()) + " bytes left");
+      return refuse(fault, field + part, number(count) + " x " + std::string(to_string(type)),
+                    "at most the " + number(left()) + " bytes left");
     }
     if (type == GgufType::boolean) {
       for (std::uint64_t i = 0; i < count; ++i) {
@@ -310,7 +313,9 @@ class GgufDecoder {
   std::uint64_t metadata_count_ = 0;
 };
 
-tl::expected<GgufFile, GgufError> GgufFile::parse(core::Bytes bytes) { return GgufDecoder(bytes).run(); }
+tl::expected<GgufFile, GgufError> GgufFile::parse(core::Bytes bytes) {
+  return GgufDecoder(bytes).run();
+}
 
 tl::expected<GgufFile, GgufError> GgufFile::map(const std::string& path) {
   const auto refuse = [&](GgufFault fault, const std::string& why) {

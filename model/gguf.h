@@ -23,7 +23,7 @@ inline constexpr std::uint32_t gguf_types = 13;
 std::string_view to_string(GgufType type);
 
 /// Named limits of the decoder; a file beyond one is refused by name.
-inline constexpr std::uint64_t gguf_metadata_max = 65'536;     ///< key-value pairs
+inline constexpr std::uint64_t gguf_metadata_max = 65'536;  ///< key-value pairs
 inline constexpr std::uint64_t gguf_tensors_max = 65'536;
 inline constexpr std::uint64_t gguf_key_bytes_max = 1'024;
 inline constexpr std::uint64_t gguf_tensor_name_bytes_max = 255;
@@ -33,10 +33,40 @@ inline constexpr std::uint64_t gguf_alignment_max = 1U << 20;  ///< bytes
 
 /// Why a file was refused; each is one branch of the decoder. Append only, `count` last.
 enum class GgufFault : std::uint8_t {
-  open, not_a_file, too_small, map, magic, byte_order, version, truncated, tensor_count, metadata_count, key_length, key_text,
-  key_repeated, value_type, bool_value, string_length, array_type, array_depth, array_length, alignment_type, alignment_value,
-  tensor_name_length, tensor_name_text, tensor_repeated, dims_count, dim_zero, dims_product, row_length, tensor_size, offset_alignment,
-  offset_range, tensor_range, tensor_overlap, count
+  open,
+  not_a_file,
+  too_small,
+  map,
+  magic,
+  byte_order,
+  version,
+  truncated,
+  tensor_count,
+  metadata_count,
+  key_length,
+  key_text,
+  key_repeated,
+  value_type,
+  bool_value,
+  string_length,
+  array_type,
+  array_depth,
+  array_length,
+  alignment_type,
+  alignment_value,
+  tensor_name_length,
+  tensor_name_text,
+  tensor_repeated,
+  dims_count,
+  dim_zero,
+  dims_product,
+  row_length,
+  tensor_size,
+  offset_alignment,
+  offset_range,
+  tensor_range,
+  tensor_overlap,
+  count
 };
 std::string_view to_string(GgufFault fault);
 
@@ -72,10 +102,10 @@ struct GgufTensor {
   std::string_view name;
   std::uint32_t dims_count = 0;
   std::array<std::uint64_t, gguf_dims_max> dims{1, 1, 1, 1};
-  std::uint32_t type = 0;        ///< id, perhaps unknown: refused by name when its bytes are asked for
-  std::uint64_t offset = 0;      ///< from the start of the tensor data
+  std::uint32_t type = 0;    ///< id, perhaps unknown: refused by name when its bytes are asked for
+  std::uint64_t offset = 0;  ///< from the start of the tensor data
   std::uint64_t elements = 0;
-  std::uint64_t bytes = 0;       ///< 0 when the type's size is not known
+  std::uint64_t bytes = 0;  ///< 0 when the type's size is not known
 };
 
 /// Where a metadata value lies. Scalars: `count` 1. Strings: `count` bytes. Arrays: `count` elements of `element`.

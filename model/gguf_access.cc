@@ -19,13 +19,20 @@ T load(core::Bytes bytes, std::uint64_t at) {
 bool is_integer(GgufType type) {
   return type != GgufType::f32 && type != GgufType::f64 && type != GgufType::boolean && type != GgufType::string && type != GgufType::array;
 }
-bool is_float(GgufType type) { return type == GgufType::f32 || type == GgufType::f64; }
+bool is_float(GgufType type) {
+  return type == GgufType::f32 || type == GgufType::f64;
+}
 
 std::uint64_t width(GgufType type) {
   switch (type) {
-    case GgufType::u8: case GgufType::i8: case GgufType::boolean: return 1;
-    case GgufType::u16: case GgufType::i16: return 2;
-    case GgufType::u32: case GgufType::i32: case GgufType::f32: return 4;
+    case GgufType::u8:
+    case GgufType::i8:
+    case GgufType::boolean: return 1;
+    case GgufType::u16:
+    case GgufType::i16: return 2;
+    case GgufType::u32:
+    case GgufType::i32:
+    case GgufType::f32: return 4;
     default: return 8;
   }
 }
@@ -43,7 +50,9 @@ auto wrong_type(std::string_view key, const GgufValue& value, std::string_view w
 
 }  // namespace
 
-GgufFile::GgufFile(GgufFile&& other) noexcept { *this = std::move(other); }
+GgufFile::GgufFile(GgufFile&& other) noexcept {
+  *this = std::move(other);
+}
 
 GgufFile& GgufFile::operator=(GgufFile&& other) noexcept {
   if (this == &other) return *this;
@@ -58,7 +67,9 @@ GgufFile& GgufFile::operator=(GgufFile&& other) noexcept {
   return *this;
 }
 
-GgufFile::~GgufFile() { unmap(); }
+GgufFile::~GgufFile() {
+  unmap();
+}
 
 void GgufFile::unmap() {
   if (mapping_ != nullptr) ::munmap(mapping_, bytes_.size());
@@ -99,7 +110,8 @@ core::Result<std::uint64_t> GgufFile::get_u64(std::string_view key, std::optiona
   }
   if (!is_integer(value->type)) return wrong_type(key, *value, "an integer");
   const std::int64_t number = int_at(value->type, value->at);
-  if (number < 0) return core::fail(core::Errc::bad_file, "metadata " + in_quotes(key) + " = " + std::to_string(number) + ": want 0 to 2^63 - 1");
+  if (number < 0)
+    return core::fail(core::Errc::bad_file, "metadata " + in_quotes(key) + " = " + std::to_string(number) + ": want 0 to 2^63 - 1");
   return static_cast<std::uint64_t>(number);
 }
 
@@ -140,8 +152,9 @@ core::Result<std::optional<core::TokenId>> GgufFile::get_token_id(std::string_vi
   const std::int64_t id = int_at(value->type, value->at);
   if (id == 0xffffffffLL || id == -1) return std::optional<core::TokenId>{};
   if (id < 0 || static_cast<std::uint64_t>(id) >= vocabulary) {
-    return core::fail(core::Errc::bad_file, "metadata " + in_quotes(key) + " = " + std::to_string(id) + ": want a token id below the vocabulary's " +
-                                                std::to_string(vocabulary) + ", or 4294967295 for none");
+    return core::fail(core::Errc::bad_file, "metadata " + in_quotes(key) + " = " + std::to_string(id) +
+                                                ": want a token id below the vocabulary's " + std::to_string(vocabulary) +
+                                                ", or 4294967295 for none");
   }
   return std::optional<core::TokenId>{static_cast<core::TokenId>(id)};
 }
@@ -152,8 +165,8 @@ core::Result<std::vector<std::string_view>> GgufFile::get_strings(std::string_vi
   if (value->type != GgufType::array || value->element != GgufType::string) return wrong_type(key, *value, "array of string");
   constexpr std::uint64_t strings_max = 1U << 22;  // a view takes twice the 8 bytes that an empty string has in the file
   if (value->count > strings_max) {
-    return core::fail(core::Errc::bad_file, "metadata " + in_quotes(key) + " has " + std::to_string(value->count) + " strings: want at most " +
-                                                std::to_string(strings_max));
+    return core::fail(core::Errc::bad_file, "metadata " + in_quotes(key) + " has " + std::to_string(value->count) +
+                                                " strings: want at most " + std::to_string(strings_max));
   }
   std::vector<std::string_view> strings;
   strings.reserve(value->count);  // the decoder has walked them: at least 8 bytes of file each
@@ -187,8 +200,8 @@ core::Result<std::vector<std::int64_t>> GgufFile::get_ints(std::string_view key)
   // An array of u8 grows eightfold; no reader needs more than one entry per layer or token, so a huge one is refused.
   constexpr std::uint64_t ints_max = 1U << 20;
   if (value->count > ints_max) {
-    return core::fail(core::Errc::bad_file, "metadata " + in_quotes(key) + " has " + std::to_string(value->count) + " elements: want at most " +
-                                                std::to_string(ints_max));
+    return core::fail(core::Errc::bad_file, "metadata " + in_quotes(key) + " has " + std::to_string(value->count) +
+                                                " elements: want at most " + std::to_string(ints_max));
   }
   ints.reserve(value->count);
   for (std::uint64_t i = 0; i < value->count; ++i) ints.push_back(int_at(type, value->at + i * width(type)));

@@ -49,7 +49,8 @@ core::Result<void> refuse(const char* field, float value, const char* wanted) {
 }  // namespace
 
 core::Result<void> check_sampling(const core::Sampling& sampling) {
-  if (!(sampling.temperature >= 0.0F && sampling.temperature <= 100.0F)) return refuse("temperature", sampling.temperature, "0 (greedy) to 100");
+  if (!(sampling.temperature >= 0.0F && sampling.temperature <= 100.0F))
+    return refuse("temperature", sampling.temperature, "0 (greedy) to 100");
   if (!(sampling.top_p > 0.0F && sampling.top_p <= 1.0F)) return refuse("top_p", sampling.top_p, "above 0 up to 1 (off)");
   if (!(sampling.min_p >= 0.0F && sampling.min_p <= 1.0F)) return refuse("min_p", sampling.min_p, "0 (off) to 1");
   return {};
@@ -189,7 +190,8 @@ core::TokenId Sampler::draw(std::span<const float> logits, const core::Sampling&
   weigh(logits_, max_logit, sampling.temperature);
   const float floor = std::min(sampling.min_p, 1.0F);
   for (float& weight : weights_) weight = weight < floor ? 0.0F : weight;
-  if (sampling.top_p < 1.0F) cut_mass(static_cast<double>(sampling.top_p), static_cast<double>(max_logit), static_cast<double>(sampling.temperature));
+  if (sampling.top_p < 1.0F)
+    cut_mass(static_cast<double>(sampling.top_p), static_cast<double>(max_logit), static_cast<double>(sampling.temperature));
 
   double total = 0.0;
   for (const float weight : weights_) total += static_cast<double>(weight);

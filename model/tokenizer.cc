@@ -13,13 +13,16 @@ core::Result<SplitRule> split_rule(const GgufFile& file) {
   if (!name) return tl::make_unexpected(name.error());
   if (*name == "gpt-2" || *name == "gpt2") return SplitRule::gpt2;
   // One rule under the names of the families that share it.
-  if (*name == "smollm" || *name == "starcoder" || *name == "codeshell" || *name == "refact" || *name == "command-r") return SplitRule::smollm;
-  return core::fail(core::Errc::unsupported, "tokenizer.ggml.pre = " + in_quotes(*name) + " is not supported; known: gpt-2, smollm, starcoder, "
-                                             "codeshell, refact, command-r");
+  if (*name == "smollm" || *name == "starcoder" || *name == "codeshell" || *name == "refact" || *name == "command-r")
+    return SplitRule::smollm;
+  return core::fail(core::Errc::unsupported, "tokenizer.ggml.pre = " + in_quotes(*name) +
+                                                 " is not supported; known: gpt-2, smollm, starcoder, "
+                                                 "codeshell, refact, command-r");
 }
 
 /// Names of control tokens that end a turn whatever the file says of EOS.
-constexpr std::string_view end_names[] = {"<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<end_of_turn>", "<|end_of_text|>"};
+constexpr std::string_view end_names[] = {"<|im_end|>", "<|endoftext|>", "<|eot_id|>",     "<|eom_id|>",
+                                          "<|end|>",    "<end_of_turn>", "<|end_of_text|>"};
 
 }  // namespace
 
@@ -27,7 +30,8 @@ core::Result<std::shared_ptr<const Tokenizer>> Tokenizer::from_gguf(const GgufFi
   const auto model_name = file.get_string("tokenizer.ggml.model");
   if (!model_name) return tl::make_unexpected(model_name.error());
   if (*model_name != "llama" && *model_name != "gpt2") {
-    return core::fail(core::Errc::unsupported, "tokenizer.ggml.model = " + in_quotes(*model_name) + " is not supported; " + std::string(known_models));
+    return core::fail(core::Errc::unsupported,
+                      "tokenizer.ggml.model = " + in_quotes(*model_name) + " is not supported; " + std::string(known_models));
   }
   auto vocabulary = Vocabulary::from_gguf(file);
   if (!vocabulary) return tl::make_unexpected(vocabulary.error());
@@ -91,7 +95,9 @@ void Tokenizer::find_ends() {
   ends_.erase(std::unique(ends_.begin(), ends_.end()), ends_.end());
 }
 
-bool Tokenizer::is_end(core::TokenId id) const { return std::binary_search(ends_.begin(), ends_.end(), id); }
+bool Tokenizer::is_end(core::TokenId id) const {
+  return std::binary_search(ends_.begin(), ends_.end(), id);
+}
 
 std::optional<core::TokenId> Tokenizer::control(std::string_view text) const {
   const auto id = vocabulary_.find_reserved(text);
@@ -179,7 +185,8 @@ std::vector<core::TokenId> Tokenizer::encode(std::string_view text, EncodeOption
 
 core::Result<std::vector<core::TokenId>> Tokenizer::encode_prompt(std::string_view text) const {
   std::vector<core::TokenId> tokens = encode(text, {.special = false, .bos = adds_bos_});
-  if (tokens.empty()) return core::fail(core::Errc::bad_argument, "the prompt is empty and this model adds no BOS token: give at least one character");
+  if (tokens.empty())
+    return core::fail(core::Errc::bad_argument, "the prompt is empty and this model adds no BOS token: give at least one character");
   return tokens;
 }
 
@@ -194,7 +201,8 @@ core::Result<std::vector<core::TokenId>> Tokenizer::encode_pieces(std::span<cons
       // A template that writes BOS itself does not get a second one.
       if (!(tokens.size() == 1 && adds_bos_ && *id == *bos_)) tokens.push_back(*id);
     } else {
-      return core::fail(core::Errc::bad_file, "the chat format needs the control token " + in_quotes(piece.text) + ", which the vocabulary lacks");
+      return core::fail(core::Errc::bad_file,
+                        "the chat format needs the control token " + in_quotes(piece.text) + ", which the vocabulary lacks");
     }
     after_special = piece.special;
   }
@@ -206,7 +214,8 @@ core::Result<std::string> Tokenizer::decode(std::span<const core::TokenId> token
   bool after_special = true;
   for (const core::TokenId id : tokens) {
     if (!vocabulary_.contains(id)) {
-      return core::fail(core::Errc::bad_argument, "token " + std::to_string(id) + " is not in the vocabulary: want 0 to " + std::to_string(size() - 1));
+      return core::fail(core::Errc::bad_argument,
+                        "token " + std::to_string(id) + " is not in the vocabulary: want 0 to " + std::to_string(size() - 1));
     }
     const bool marker = vocabulary_.is_special(id) || vocabulary_.type(id) == TokenType::user_defined;
     if (vocabulary_.is_special(id)) {

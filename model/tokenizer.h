@@ -82,8 +82,8 @@ class Tokenizer {
   bool adds_bos_ = false;
   bool adds_space_prefix_ = false;
   std::vector<core::TokenId> ends_;
-  std::string pieces_;                      // output bytes of all tokens, one behind the other
-  std::vector<std::uint32_t> piece_starts_; // [size + 1]
+  std::string pieces_;                                   // output bytes of all tokens, one behind the other
+  std::vector<std::uint32_t> piece_starts_;              // [size + 1]
   std::array<std::vector<core::TokenId>, 256> markers_;  // control and user-defined tokens by first byte, longest first
 };
 

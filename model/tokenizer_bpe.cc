@@ -29,7 +29,9 @@ const Alphabet& alphabet() {
   return instance;
 }
 
-std::uint64_t slot_hash(std::uint64_t pair) { return (pair ^ pair >> 29) * 0x9e3779b97f4a7c15ULL >> 20; }
+std::uint64_t slot_hash(std::uint64_t pair) {
+  return (pair ^ pair >> 29) * 0x9e3779b97f4a7c15ULL >> 20;
+}
 
 }  // namespace
 
@@ -87,8 +89,8 @@ core::Result<BpeModel> BpeModel::make(const Vocabulary& vocabulary, const std::v
     const std::string_view merge = merges[rank];
     const std::size_t space = merge.find(' ', 1);
     if (space == merge.npos || space + 1 >= merge.size()) {
-      return core::fail(core::Errc::bad_file, "tokenizer.ggml.merges[" + std::to_string(rank) + "] = " + in_quotes(merge) +
-                                                  ": want two texts parted by a space");
+      return core::fail(core::Errc::bad_file,
+                        "tokenizer.ggml.merges[" + std::to_string(rank) + "] = " + in_quotes(merge) + ": want two texts parted by a space");
     }
     const std::string left(merge.substr(0, space));
     const std::string right(merge.substr(space + 1));

@@ -67,7 +67,8 @@ class Joiner {
   /// Calls `visit(text, token or -1)` for each piece in order.
   template <class Visit>
   void each(Visit&& visit) {
-    for (std::int32_t i = nodes_.empty() ? -1 : 0; i >= 0; i = node(i).next) visit(text_.substr(node(i).start, node(i).bytes), node(i).token);
+    for (std::int32_t i = nodes_.empty() ? -1 : 0; i >= 0; i = node(i).next)
+      visit(text_.substr(node(i).start, node(i).bytes), node(i).token);
   }
 
  private:
@@ -102,7 +103,8 @@ core::Result<SpmModel> SpmModel::make(const Vocabulary& vocabulary, std::optiona
     if (!token) token = vocabulary.find_plain({&single, 1});
     if (!token) token = unknown;
     if (!token) {
-      return core::fail(core::Errc::bad_file, "tokenizer.ggml.tokens lacks " + in_quotes(text) + " and there is no unknown token: want all 256 bytes");
+      return core::fail(core::Errc::bad_file,
+                        "tokenizer.ggml.tokens lacks " + in_quotes(text) + " and there is no unknown token: want all 256 bytes");
     }
     model.byte_token_[byte] = *token;
   }

@@ -20,7 +20,8 @@ core::Result<std::vector<TokenType>> read_types(const GgufFile& file, std::size_
   for (std::size_t i = 0; i < tokens; ++i) {
     const std::int64_t number = (*numbers)[i];
     if (number < 0 || number > 6) {
-      return core::fail(core::Errc::bad_file, "tokenizer.ggml.token_type[" + std::to_string(i) + "] = " + std::to_string(number) + ": want 0 to 6");
+      return core::fail(core::Errc::bad_file,
+                        "tokenizer.ggml.token_type[" + std::to_string(i) + "] = " + std::to_string(number) + ": want 0 to 6");
     }
     types[i] = static_cast<TokenType>(number);
   }
@@ -37,7 +38,8 @@ core::Result<std::vector<float>> read_scores(const GgufFile& file, std::size_t t
   }
   if (!scores) return scores;
   for (std::size_t i = 0; i < tokens; ++i) {
-    if ((*scores)[i] != (*scores)[i]) return core::fail(core::Errc::bad_file, "tokenizer.ggml.scores[" + std::to_string(i) + "] = nan: want a number");
+    if ((*scores)[i] != (*scores)[i])
+      return core::fail(core::Errc::bad_file, "tokenizer.ggml.scores[" + std::to_string(i) + "] = nan: want a number");
   }
   return scores;
 }
@@ -48,8 +50,8 @@ core::Result<Vocabulary> Vocabulary::from_gguf(const GgufFile& file) {
   const auto tokens = file.get_strings("tokenizer.ggml.tokens");
   if (!tokens) return tl::make_unexpected(tokens.error());
   if (tokens->empty() || tokens->size() > tokens_max) {
-    return core::fail(core::Errc::bad_file, "tokenizer.ggml.tokens has " + std::to_string(tokens->size()) + " entries: want 1 to " +
-                                                std::to_string(tokens_max));
+    return core::fail(core::Errc::bad_file,
+                      "tokenizer.ggml.tokens has " + std::to_string(tokens->size()) + " entries: want 1 to " + std::to_string(tokens_max));
   }
   auto types = read_types(file, tokens->size());
   if (!types) return tl::make_unexpected(types.error());

@@ -36,7 +36,10 @@ struct Fixture {
 }  // namespace
 
 BOOST_FIXTURE_TEST_CASE(one_entry_per_given_token, Fixture) {
-  BOOST_TEST(score(R"({"note": 1, "cases": [{"prompt_tokens": [5, 6, 7], "tokens": [8, 9], "text": "x"}, {"prompt_tokens": [5], "tokens": []}]})") == 0);
+  BOOST_TEST(
+      score(
+          R"({"note": 1, "cases": [{"prompt_tokens": [5, 6, 7], "tokens": [8, 9], "text": "x"}, {"prompt_tokens": [5], "tokens": []}]})") ==
+      0);
   const boost::json::value printed = boost::json::parse(out.str());
   const auto& cases = printed.at("cases").as_array();
   BOOST_REQUIRE(cases.size() == 2U);

@@ -34,14 +34,16 @@ BOOST_AUTO_TEST_CASE(default_system_message_comes_only_when_the_first_is_none) {
 
 BOOST_AUTO_TEST_CASE(structure_counts_not_spelling) {
   const std::string_view plain =
-      "{%- for message in messages -%}\n  {{ \"<|im_start|>\" + message.role + \"\\n\" + message.content + \"<|im_end|>\\n\" }}\n{%- endfor -%}\n"
+      "{%- for message in messages -%}\n  {{ \"<|im_start|>\" + message.role + \"\\n\" + message.content + \"<|im_end|>\\n\" }}\n{%- "
+      "endfor -%}\n"
       "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
   BOOST_TEST(rendered(plain, {{"user", "Hi"}}) == "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
 }
 
 BOOST_AUTO_TEST_CASE(others_are_refused_by_name) {
-  for (const std::string& other : {std::string(""), std::string("{{ bos_token }}[INST] {{ messages[0].content }}"), tiny_chat_template() + "{{ x }}",
-                                   std::string("{% for message in messages %}{{ message.content }}{% endfor %}")}) {
+  for (const std::string& other :
+       {std::string(""), std::string("{{ bos_token }}[INST] {{ messages[0].content }}"), tiny_chat_template() + "{{ x }}",
+        std::string("{% for message in messages %}{{ message.content }}{% endfor %}")}) {
     const auto made = ChatTemplate::from_source(other);
     BOOST_REQUIRE(!made);
     BOOST_TEST((made.error().code == core::Errc::unsupported));

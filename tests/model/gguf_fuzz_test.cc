@@ -54,16 +54,36 @@ void* or_throw(void* memory) {
 
 }  // namespace
 
-void* operator new(std::size_t size) { return or_throw(counted_allocation(size)); }
-void* operator new[](std::size_t size) { return or_throw(counted_allocation(size)); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted_allocation(size); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted_allocation(size); }
-void operator delete(void* memory) noexcept { counted_release(memory); }
-void operator delete[](void* memory) noexcept { counted_release(memory); }
-void operator delete(void* memory, std::size_t) noexcept { counted_release(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { counted_release(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { counted_release(memory); }
-void operator delete[](void* memory, const std::nothrow_t&) noexcept { counted_release(memory); }
+void* operator new(std::size_t size) {
+  return or_throw(counted_allocation(size));
+}
+void* operator new[](std::size_t size) {
+  return or_throw(counted_allocation(size));
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return counted_allocation(size);
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+  return counted_allocation(size);
+}
+void operator delete(void* memory) noexcept {
+  counted_release(memory);
+}
+void operator delete[](void* memory) noexcept {
+  counted_release(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  counted_release(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  counted_release(memory);
+}
+void operator delete(void* memory, const std::nothrow_t&) noexcept {
+  counted_release(memory);
+}
+void operator delete[](void* memory, const std::nothrow_t&) noexcept {
+  counted_release(memory);
+}
 
 using namespace spillway;
 using namespace spillway::model;
@@ -202,31 +222,63 @@ void store(core::ByteVector& bytes, const GgufMark& mark, std::uint64_t value) {
 
 /// What each count, size, offset, type and length is replaced by in turn.
 std::vector<std::uint64_t> wrong_values(std::uint64_t right, std::size_t file_bytes) {
-  std::vector<std::uint64_t> values = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 31, 33, 42, 48, 64, 96, 99, 128, 255, 256, 1024, 1025, 65'535, 65'536, 65'537};
+  std::vector<std::uint64_t> values = {0,  1,  2,  3,  4,  5,  6,   7,   8,   9,    10,   12,     13,     14,    31,
+                                       33, 42, 48, 64, 96, 99, 128, 255, 256, 1024, 1025, 65'535, 65'536, 65'537};
   for (const unsigned bit : {20U, 22U, 31U, 32U, 59U, 60U, 61U, 62U, 63U}) {
-    for (const std::uint64_t around : {~std::uint64_t{0}, std::uint64_t{0}, std::uint64_t{1}}) values.push_back((std::uint64_t{1} << bit) + around);
+    for (const std::uint64_t around : {~std::uint64_t{0}, std::uint64_t{0}, std::uint64_t{1}})
+      values.push_back((std::uint64_t{1} << bit) + around);
   }
-  for (const std::uint64_t other : {right - 1, right + 1, right * 2, right << 16, right << 32, ~right, std::uint64_t{file_bytes}, std::uint64_t{file_bytes} + 1,
-                                    std::uint64_t{file_bytes} / 64 * 64, ~std::uint64_t{0}, ~std::uint64_t{0} - 63}) {
+  for (const std::uint64_t other :
+       {right - 1, right + 1, right * 2, right << 16, right << 32, ~right, std::uint64_t{file_bytes}, std::uint64_t{file_bytes} + 1,
+        std::uint64_t{file_bytes} / 64 * 64, ~std::uint64_t{0}, ~std::uint64_t{0} - 63}) {
     values.push_back(other);
   }
   return values;
 }
 
 /// Every branch of the decoder that bytes can reach.
-const std::set<std::string> all_branches = {
-    "too_small: file size", "magic: magic", "byte_order: version", "version: version", "tensor_count: tensor count",
-    "metadata_count: metadata count", "truncated: metadata key length", "key_length: metadata key length", "key_text: metadata key",
-    "truncated: metadata type", "value_type: metadata type", "truncated: metadata value", "bool_value: metadata value",
-    "truncated: metadata value length", "string_length: metadata value length", "truncated: metadata element type",
-    "array_type: metadata element type", "truncated: metadata array length", "array_length: metadata array length",
-    "array_depth: metadata array nesting", "truncated: metadata element length", "string_length: metadata element length",
-    "key_repeated: metadata key", "alignment_type: general.alignment type", "alignment_value: general.alignment",
-    "truncated: tensor name length", "tensor_name_length: tensor name length", "tensor_name_text: tensor name",
-    "truncated: tensor dimension count", "dims_count: tensor dimension count", "truncated: tensor dimension", "dim_zero: tensor dimension",
-    "dims_product: tensor dimension", "truncated: tensor type", "truncated: tensor offset", "row_length: tensor dimension",
-    "tensor_size: tensor size", "offset_alignment: tensor offset", "offset_range: tensor offset", "tensor_repeated: tensor name",
-    "tensor_range: tensor data", "tensor_overlap: tensor offset"};
+const std::set<std::string> all_branches = {"too_small: file size",
+                                            "magic: magic",
+                                            "byte_order: version",
+                                            "version: version",
+                                            "tensor_count: tensor count",
+                                            "metadata_count: metadata count",
+                                            "truncated: metadata key length",
+                                            "key_length: metadata key length",
+                                            "key_text: metadata key",
+                                            "truncated: metadata type",
+                                            "value_type: metadata type",
+                                            "truncated: metadata value",
+                                            "bool_value: metadata value",
+                                            "truncated: metadata value length",
+                                            "string_length: metadata value length",
+                                            "truncated: metadata element type",
+                                            "array_type: metadata element type",
+                                            "truncated: metadata array length",
+                                            "array_length: metadata array length",
+                                            "array_depth: metadata array nesting",
+                                            "truncated: metadata element length",
+                                            "string_length: metadata element length",
+                                            "key_repeated: metadata key",
+                                            "alignment_type: general.alignment type",
+                                            "alignment_value: general.alignment",
+                                            "truncated: tensor name length",
+                                            "tensor_name_length: tensor name length",
+                                            "tensor_name_text: tensor name",
+                                            "truncated: tensor dimension count",
+                                            "dims_count: tensor dimension count",
+                                            "truncated: tensor dimension",
+                                            "dim_zero: tensor dimension",
+                                            "dims_product: tensor dimension",
+                                            "truncated: tensor type",
+                                            "truncated: tensor offset",
+                                            "row_length: tensor dimension",
+                                            "tensor_size: tensor size",
+                                            "offset_alignment: tensor offset",
+                                            "offset_range: tensor offset",
+                                            "tensor_repeated: tensor name",
+                                            "tensor_range: tensor data",
+                                            "tensor_overlap: tensor offset"};
 
 void expect_all(const Counts& counts) {
   for (const auto& [branch, hits] : counts.branches) BOOST_TEST(all_branches.contains(branch), branch);
@@ -266,15 +318,17 @@ BOOST_AUTO_TEST_CASE(every_field_in_turn) {
   // Every file cut at every byte.
   for (const GgufWriter& writer : {base_files()[0], base_files()[3]}) {
     const core::ByteVector right = writer.finish();
-    for (std::size_t size = 0; size < right.size(); ++size) try_file({right.begin(), right.begin() + static_cast<std::ptrdiff_t>(size)}, counts);
+    for (std::size_t size = 0; size < right.size(); ++size)
+      try_file({right.begin(), right.begin() + static_cast<std::ptrdiff_t>(size)}, counts);
   }
   expect_all(counts);
   BOOST_TEST(counts.accepted + counts.refused >= 10'000U);
   BOOST_TEST(counts.accepted > 500U);
   BOOST_TEST(counts.refused > 5'000U);
   BOOST_TEST(counts.tokenizers > 200U);
-  BOOST_TEST_MESSAGE("structured: " << counts.accepted << " accepted, " << counts.refused << " refused, " << counts.branches.size() << " branches of "
-                                    << all_branches.size() << ", " << counts.tokenizers << " tokenizers, at most " << counts.peak << " bytes held");
+  BOOST_TEST_MESSAGE("structured: " << counts.accepted << " accepted, " << counts.refused << " refused, " << counts.branches.size()
+                                    << " branches of " << all_branches.size() << ", " << counts.tokenizers << " tokenizers, at most "
+                                    << counts.peak << " bytes held");
 }
 
 BOOST_AUTO_TEST_CASE(random_bytes_and_splices) {
@@ -338,6 +392,7 @@ BOOST_AUTO_TEST_CASE(faults_of_the_system) {
   // The enumeration has no fault that no branch above stands for.
   std::set<std::string> named = {"open", "not_a_file", "map"};
   for (const std::string& branch : all_branches) named.insert(branch.substr(0, branch.find(':')));
-  for (unsigned i = 0; i < static_cast<unsigned>(GgufFault::count); ++i) BOOST_TEST(named.contains(std::string(to_string(static_cast<GgufFault>(i)))));
+  for (unsigned i = 0; i < static_cast<unsigned>(GgufFault::count); ++i)
+    BOOST_TEST(named.contains(std::string(to_string(static_cast<GgufFault>(i)))));
   BOOST_TEST(named.size() == static_cast<std::size_t>(GgufFault::count));
 }

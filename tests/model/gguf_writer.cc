@@ -12,7 +12,9 @@ void put(core::ByteVector& out, T value) {
   out.insert(out.end(), bytes, bytes + sizeof value);
 }
 
-void put_bytes(core::ByteVector& out, core::Bytes bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
+void put_bytes(core::ByteVector& out, core::Bytes bytes) {
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
 
 template <class T>
 void put_field(core::ByteVector& out, std::vector<GgufMark>& marks, std::string field, T value) {

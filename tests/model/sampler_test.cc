@@ -30,14 +30,16 @@ std::map<std::uint32_t, long double> reference(const std::vector<float>& logits,
   std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return logits[a] > logits[b]; });
   const long double max = logits[order[0]];
   std::vector<long double> weight;
-  for (const auto id : order) weight.push_back(std::exp((static_cast<long double>(logits[id]) - max) / static_cast<long double>(sampling.temperature)));
+  for (const auto id : order)
+    weight.push_back(std::exp((static_cast<long double>(logits[id]) - max) / static_cast<long double>(sampling.temperature)));
   std::size_t kept = order.size();
   while (kept > 1 && weight[kept - 1] < static_cast<long double>(sampling.min_p)) --kept;
   if (sampling.top_k != 0) kept = std::min<std::size_t>(kept, sampling.top_k);
   const long double whole = std::accumulate(weight.begin(), weight.begin() + static_cast<std::ptrdiff_t>(kept), 0.0L);
   long double mass = 0;
   std::size_t nucleus = 0;
-  while (nucleus < kept && (nucleus == 0 || sampling.top_p >= 1.0F || mass < static_cast<long double>(sampling.top_p) * whole)) mass += weight[nucleus++];
+  while (nucleus < kept && (nucleus == 0 || sampling.top_p >= 1.0F || mass < static_cast<long double>(sampling.top_p) * whole))
+    mass += weight[nucleus++];
   std::map<std::uint32_t, long double> probability;
   for (std::size_t i = 0; i < nucleus; ++i) probability[order[i]] = weight[i] / mass;
   return probability;
@@ -61,7 +63,8 @@ std::vector<float> random_logits(std::mt19937& random, std::size_t size, bool ti
   return logits;
 }
 
-core::TokenOut sampled(const std::vector<float>& logits, const core::Sampling& sampling, std::uint32_t index = 0, std::uint32_t logprobs = 0) {
+core::TokenOut sampled(const std::vector<float>& logits, const core::Sampling& sampling, std::uint32_t index = 0,
+                       std::uint32_t logprobs = 0) {
   Sampler sampler;
   core::TokenOut out;
   sampler.sample(logits, sampling, 0, index, logprobs, out);
@@ -195,7 +198,8 @@ BOOST_AUTO_TEST_CASE(logprobs_are_those_of_the_raw_logits) {
     BOOST_TEST(out.top.size() == std::min<std::size_t>(k, logits.size()));
     std::vector<core::TokenId> order(logits.size());
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return logits[static_cast<std::size_t>(a)] > logits[static_cast<std::size_t>(b)]; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](auto a, auto b) { return logits[static_cast<std::size_t>(a)] > logits[static_cast<std::size_t>(b)]; });
     for (std::size_t i = 0; i < out.top.size(); ++i) {
       BOOST_REQUIRE(out.top[i].first == order[i]);
       BOOST_REQUIRE(std::abs(out.top[i].second - want(order[i])) <= 1e-6 + 1e-6 * std::abs(want(order[i])));

@@ -18,7 +18,8 @@ namespace spillway::model::test {
 /// Tests prove their point without it and print how many shared cases they ran.
 inline std::optional<std::string> shared_path(const std::string& name) {
   const char* set = std::getenv("SPILLWAY_SHARED");
-  const std::filesystem::path root = set != nullptr && *set != 0 ? std::filesystem::path(set) : std::filesystem::path(SPILLWAY_SOURCE_DIR) / ".." / "shared";
+  const std::filesystem::path root =
+      set != nullptr && *set != 0 ? std::filesystem::path(set) : std::filesystem::path(SPILLWAY_SOURCE_DIR) / ".." / "shared";
   const std::filesystem::path path = root / name;
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return std::nullopt;
@@ -31,7 +32,8 @@ inline std::optional<std::string> default_model_path() {
   const char* cache = std::getenv("XDG_CACHE_HOME");
   const char* home = std::getenv("HOME");
   if ((cache == nullptr || *cache == 0) && home == nullptr) return std::nullopt;
-  const std::filesystem::path root = cache != nullptr && *cache != 0 ? std::filesystem::path(cache) : std::filesystem::path(home) / ".cache";
+  const std::filesystem::path root =
+      cache != nullptr && *cache != 0 ? std::filesystem::path(cache) : std::filesystem::path(home) / ".cache";
   const std::filesystem::path path = root / "spillway/models/smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf";
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return std::nullopt;
@@ -43,7 +45,9 @@ inline std::string read_text(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-inline boost::json::value read_json(const std::string& path) { return boost::json::parse(read_text(path)); }
+inline boost::json::value read_json(const std::string& path) {
+  return boost::json::parse(read_text(path));
+}
 
 inline std::vector<core::TokenId> ids_of(const boost::json::value& list) {
   std::vector<core::TokenId> ids;
@@ -51,7 +55,9 @@ inline std::vector<core::TokenId> ids_of(const boost::json::value& list) {
   return ids;
 }
 
-inline std::string text_of(const boost::json::value& text) { return std::string(text.as_string()); }
+inline std::string text_of(const boost::json::value& text) {
+  return std::string(text.as_string());
+}
 
 inline std::string to_text(const std::vector<core::TokenId>& ids) {
   std::string text;

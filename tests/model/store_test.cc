@@ -144,7 +144,7 @@ BOOST_FIXTURE_TEST_CASE(a_failed_pull_keeps_the_sound_file_of_before, Fixture) {
 }
 
 BOOST_FIXTURE_TEST_CASE(what_a_killed_pull_left_is_swept, Fixture) {
-  pip_does("echo half > \"$dest/pkg.whl\"; kill -9 $PPID");
+  pip_does("echo half > \"$dest/pkg.whl\"; kill -9 $PPID; exit");
   const pid_t child = ::fork();
   if (child == 0) {
     (void)pull_model(model, options());

@@ -71,7 +71,8 @@ std::string sanitised(std::string_view bytes) {
 BOOST_AUTO_TEST_CASE(never_half_a_character) {
   const Run result = run(TextStream(tiny(), {}), byte_tokens("a\xe4\xb8\x96\xf0\x9f\x98\x80z"));
   BOOST_TEST(result.text == "a\xe4\xb8\x96\xf0\x9f\x98\x80z");
-  BOOST_TEST(result.parts == (std::vector<std::string>{"a", "", "", "\xe4\xb8\x96", "", "", "", "\xf0\x9f\x98\x80", "z"}), boost::test_tools::per_element());
+  BOOST_TEST(result.parts == (std::vector<std::string>{"a", "", "", "\xe4\xb8\x96", "", "", "", "\xf0\x9f\x98\x80", "z"}),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(broken_characters_become_replacements) {
@@ -82,8 +83,7 @@ BOOST_AUTO_TEST_CASE(broken_characters_become_replacements) {
   BOOST_TEST(sanitised("\xed\xa0\x80") == r + r + r);
   BOOST_TEST(sanitised("\xf0\x9f\xf0\x9f\x98\x80") == r + "\xf0\x9f\x98\x80");
   BOOST_TEST(sanitised("\xc0\xaf\xe0\x80\xbf\xf0\x81\x82\x41") == r + r + r + r + r + r + r + r + "A");  // Unicode, table 3-8
-  BOOST_TEST(sanitised("\xed\xa0\x80\xf4\x91\x92\x93\xff\x41\x80\xbf\x42") ==
-             r + r + r + r + r + r + r + r + "A" + r + r + "B");
+  BOOST_TEST(sanitised("\xed\xa0\x80\xf4\x91\x92\x93\xff\x41\x80\xbf\x42") == r + r + r + r + r + r + r + r + "A" + r + r + "B");
   BOOST_TEST(sanitised("\xe1\x80\xe2\xf0\x91\x92\xf1\xbf\x41") == r + r + r + r + "A");
 }
 
@@ -125,7 +125,8 @@ BOOST_AUTO_TEST_CASE(any_tokens_any_cut_give_the_text_of_the_whole) {
   for (int round = 0; round < 3000; ++round) {
     std::vector<core::TokenId> tokens;
     for (unsigned i = random() % 40; i > 0; --i) {
-      tokens.push_back(random() % 2 == 0 ? 3 + static_cast<int>("ab\xe4\xb8\x96"[random() % 5] & 255) : static_cast<int>(random() % tokenizer->size()));
+      tokens.push_back(random() % 2 == 0 ? 3 + static_cast<int>("ab\xe4\xb8\x96"[random() % 5] & 255)
+                                         : static_cast<int>(random() % tokenizer->size()));
     }
     const std::vector<std::string> stops = {"ab", "b\xe4\xb8\x96", "aaab"};
     const Run result = run(TextStream(tokenizer, stops), tokens);

@@ -27,7 +27,8 @@ std::vector<std::string> byte_texts() {
 
 std::vector<std::string> tiny_merges() {
   const std::string g = "\xc4\xa0";  // U+0120
-  return {g + " t", "h e", g + "t he", "i n", "e r", "l l", "o " + g, g + " w", g + "w or", "o r", "l d", "\xc3\xa4 \xc2\xb8", g + " " + g, "a a", "aa aa"};
+  return {g + " t", "h e", g + "t he",          "i n",       "e r", "l l",  "o " + g, g + " w", g + "w or",
+          "o r",    "l d", "\xc3\xa4 \xc2\xb8", g + " " + g, "a a", "aa aa"};
 }
 
 void add_tiny_bpe(GgufWriter& writer, std::string_view rule, std::string_view chat_template) {
@@ -45,15 +46,17 @@ void add_tiny_bpe(GgufWriter& writer, std::string_view rule, std::string_view ch
   writer.add_string("tokenizer.ggml.model", "gpt2").add_string("tokenizer.ggml.pre", rule);
   writer.add_strings("tokenizer.ggml.tokens", tokens).add_i32s("tokenizer.ggml.token_type", types);
   writer.add_strings("tokenizer.ggml.merges", tiny_merges());
-  writer.add_u32("tokenizer.ggml.bos_token_id", 1).add_u32("tokenizer.ggml.eos_token_id", 2).add_bool("tokenizer.ggml.add_bos_token", false);
+  writer.add_u32("tokenizer.ggml.bos_token_id", 1)
+      .add_u32("tokenizer.ggml.eos_token_id", 2)
+      .add_bool("tokenizer.ggml.add_bos_token", false);
   writer.add_u32("tokenizer.ggml.padding_token_id", 0xffffffffU);
   if (!chat_template.empty()) writer.add_string("tokenizer.chat_template", chat_template);
 }
 
 std::vector<std::string> tiny_pieces() {
   const std::string mark = "\xe2\x96\x81";
-  return {mark + "t", "he", mark + "the", "in", "er", mark + "a", "ll", "or", mark + "w", mark, "e", "t", "a", "o", "i", "n", "s", "h", "r", "l",
-          "w", "d", "\xc3\xa9", "<", ">", "/", "u", "\n"};
+  return {mark + "t", "he", mark + "the", "in", "er", mark + "a", "ll", "or", mark + "w", mark, "e", "t", "a", "o",
+          "i",        "n",  "s",          "h",  "r",  "l",        "w",  "d",  "\xc3\xa9", "<",  ">", "/", "u", "\n"};
 }
 
 void add_tiny_spm(GgufWriter& writer) {
@@ -72,13 +75,16 @@ void add_tiny_spm(GgufWriter& writer) {
     scores.push_back(-static_cast<float>(scores.size()));
   }
   writer.add_string("tokenizer.ggml.model", "llama");
-  writer.add_strings("tokenizer.ggml.tokens", tokens).add_f32s("tokenizer.ggml.scores", scores).add_i32s("tokenizer.ggml.token_type", types);
+  writer.add_strings("tokenizer.ggml.tokens", tokens)
+      .add_f32s("tokenizer.ggml.scores", scores)
+      .add_i32s("tokenizer.ggml.token_type", types);
   writer.add_u32("tokenizer.ggml.unknown_token_id", 0).add_u32("tokenizer.ggml.bos_token_id", 1).add_u32("tokenizer.ggml.eos_token_id", 2);
 }
 
 std::string tiny_chat_template() {
   return "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\n"
-         "You are a helpful test.<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"
+         "You are a helpful test.<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' "
+         "+ '\n'}}"
          "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 }
 

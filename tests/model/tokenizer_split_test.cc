@@ -41,9 +41,21 @@ const Case cases[] = {
     {"other numbers are numbers", SplitRule::smollm, "\xc2\xbd\xe2\x85\xab", {"\xc2\xbd", "\xe2\x85\xab"}},
     {"combining marks are symbols", SplitRule::gpt2, "e\xcc\x81z", {"e", "\xcc\x81", "z"}},
     {"no-break and ideographic spaces are spaces", SplitRule::gpt2, "a\xc2\xa0\xe3\x80\x80 b", {"a", "\xc2\xa0\xe3\x80\x80", " b"}},
-    {"NEL is a space", SplitRule::gpt2, "a\xc2\x85" "b", {"a", "\xc2\x85", "b"}},
-    {"zero-width space is a symbol", SplitRule::gpt2, "a\xe2\x80\x8b" "b", {"a", "\xe2\x80\x8b", "b"}},
-    {"broken UTF-8 is symbols, byte by byte", SplitRule::gpt2, "a\xff\xc3" "b", {"a", "\xff\xc3", "b"}},
+    {"NEL is a space",
+     SplitRule::gpt2,
+     "a\xc2\x85"
+     "b",
+     {"a", "\xc2\x85", "b"}},
+    {"zero-width space is a symbol",
+     SplitRule::gpt2,
+     "a\xe2\x80\x8b"
+     "b",
+     {"a", "\xe2\x80\x8b", "b"}},
+    {"broken UTF-8 is symbols, byte by byte",
+     SplitRule::gpt2,
+     "a\xff\xc3"
+     "b",
+     {"a", "\xff\xc3", "b"}},
     {"surrogates and overlong forms are broken", SplitRule::gpt2, "\xed\xa0\x80\xc0\x80", {"\xed\xa0\x80\xc0\x80"}},
     {"a character cut at the end is broken", SplitRule::gpt2, "a\xe6\x97", {"a", "\xe6\x97"}},
 };

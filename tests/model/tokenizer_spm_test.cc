@@ -59,7 +59,8 @@ BOOST_AUTO_TEST_CASE(joins_by_score_with_a_space_in_front) {
 }
 
 BOOST_AUTO_TEST_CASE(unknown_characters_fall_back_to_bytes) {
-  BOOST_TEST(texts(*tiny(false), "\xe2\x82\xac\xff") == (std::vector<std::string>{"<0xE2>", "<0x82>", "<0xAC>", "<0xFF>"}), boost::test_tools::per_element());
+  BOOST_TEST(texts(*tiny(false), "\xe2\x82\xac\xff") == (std::vector<std::string>{"<0xE2>", "<0x82>", "<0xAC>", "<0xFF>"}),
+             boost::test_tools::per_element());
   BOOST_TEST(texts(*tiny(false), "\xc3\xa9") == (std::vector<std::string>{"\xc3\xa9"}), boost::test_tools::per_element());
   BOOST_TEST(*SpmModel::byte_of("<0x0a>") == 10);
   BOOST_TEST(!SpmModel::byte_of("<0xG0>"));

@@ -47,8 +47,10 @@ std::shared_ptr<const Tokenizer> tiny_spm() {
 }
 
 std::string random_text(std::mt19937& random, bool valid) {
-  static const std::vector<std::string> parts = {"the", " the", " world", "  ", "\n", "1", "234", "'ll", "aaaaa", "\xc3\xa9", "\xe4\xb8\x96",
-                                                 "<s>", "</s>", "<|im_end|>", "[user]", "\xf0\x9f\x98\x80", "in", "er", "\t", "\xe2\x96\x81"};
+  static const std::vector<std::string> parts = {
+      "the",   " the",     " world",       "  ",          "\n",   "1",          "234",    "'ll",
+      "aaaaa", "\xc3\xa9", "\xe4\xb8\x96", "<s>",         "</s>", "<|im_end|>", "[user]", "\xf0\x9f\x98\x80",
+      "in",    "er",       "\t",           "\xe2\x96\x81"};
   std::string text;
   for (unsigned i = random() % 30; i > 0; --i) {
     if (!valid && random() % 4 == 0) {
@@ -196,7 +198,10 @@ BOOST_AUTO_TEST_CASE(refuses_what_it_cannot_do_by_name) {
   says(bpe().add_string("tokenizer.ggml.pre", "llama-bpe"), "\"llama-bpe\" is not supported");
   says(bpe().add_string("tokenizer.ggml.pre", "smollm"), "merges\" is missing");
   says(bpe().add_string("tokenizer.ggml.pre", "smollm").add_strings("tokenizer.ggml.merges", one), "lacks a token for byte 0");
-  says(bpe().add_string("tokenizer.ggml.pre", "smollm").add_strings("tokenizer.ggml.merges", one).add_u32("tokenizer.ggml.unknown_token_id", 0),
+  says(bpe()
+           .add_string("tokenizer.ggml.pre", "smollm")
+           .add_strings("tokenizer.ggml.merges", one)
+           .add_u32("tokenizer.ggml.unknown_token_id", 0),
        "merges[0] = \"a\"");
 }
 
@@ -208,7 +213,8 @@ BOOST_AUTO_TEST_CASE(ids_equal_those_of_other_engines) {
     }
   }
   const auto model = default_model_path();
-  if (const auto path = shared_path("golden/tokenizers/smollm2.json"); path && model) BOOST_TEST(wrong_cases(*open(*model), *path, ran) == 0U);
+  if (const auto path = shared_path("golden/tokenizers/smollm2.json"); path && model)
+    BOOST_TEST(wrong_cases(*open(*model), *path, ran) == 0U);
   BOOST_TEST_MESSAGE("shared tokenizer cases: " << ran << (ran == 0 ? " (shared material absent)" : ""));
 }
 
