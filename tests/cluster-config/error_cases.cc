@@ -70,6 +70,11 @@ std::vector<ErrorCase> key_cases() {
        "a size from 1MiB"},
       {"a bandwidth without /s", small_cluster("[limits]\nbulk_bandwidth_max = \"1MB\"\n"), K::bad_unit, "limits.bulk_bandwidth_max", 6,
        "100MB/s"},
+  };
+}
+
+std::vector<ErrorCase> word_cases() {
+  return {
       {"a word that is none of the choices gets a suggestion", small_cluster("isa = \"avx51\"\n"), K::bad_choice, "nodes[0].isa", 5,
        "did you mean \"avx512\"?"},
       {"a word far from all choices gets an example", small_cluster("isa = \"quantum\"\n"), K::bad_choice, "nodes[0].isa", 5,
@@ -234,7 +239,7 @@ std::string remote_cluster(const std::string& more) {
 
 std::vector<ErrorCase> error_cases() {
   std::vector<ErrorCase> all;
-  for (auto* list : {file_cases, key_cases, pool_cases, cross_cases, security_cases}) {
+  for (auto* list : {file_cases, key_cases, word_cases, pool_cases, cross_cases, security_cases}) {
     for (auto& each : list()) all.push_back(std::move(each));
   }
   return all;
