@@ -27,10 +27,10 @@ enum class DecodeFault : std::uint8_t {
   payload_size,        ///< not as long as the header says
   payload_too_large,
   fragment_range,  ///< a fragment beyond its payload
-  count_,          ///< number of values
+  count,           ///< number of values
 };
 
-inline constexpr std::size_t decode_faults = static_cast<std::size_t>(DecodeFault::count_);
+inline constexpr std::size_t decode_faults = static_cast<std::size_t>(DecodeFault::count);
 
 std::string_view to_string(DecodeFault fault);
 

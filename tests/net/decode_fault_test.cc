@@ -14,7 +14,7 @@ BOOST_AUTO_TEST_CASE(every_fault_has_a_name_of_its_own) {
   BOOST_TEST(names.size() == decode_faults);
   BOOST_TEST(!names.contains(""));
   BOOST_TEST(!names.contains("unknown"));
-  BOOST_TEST(to_string(DecodeFault::count_) == "unknown");
+  BOOST_TEST(to_string(DecodeFault::count) == "unknown");
   BOOST_TEST(to_string(DecodeFault::fragment_range) == "fragment_range");
 }
 

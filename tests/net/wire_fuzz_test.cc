@@ -23,7 +23,7 @@ auto counted(const ReceivedFrames& in, Decode&& decode) {
   // Everything ever taken, not only what is held at once: the strictest reading. The rest of the sum is capnp's fixed state, the
   // texts of errors and what vectors hold before they grow.
   const auto bound = decode_factor * in.header.size() + decode_slack_bytes + 32'768;
-  DecodeFault fault = DecodeFault::count_;
+  DecodeFault fault = DecodeFault::count;
   test::count_heap(true);
   auto result = decode(in, &fault);
   test::count_heap(false);

@@ -21,7 +21,7 @@ namespace {
 
 /// A router that greets every client and keeps what it hears.
 struct Router : test::Node {
-  explicit Router(test::NodeOptions options = {}) : Node("router", with_clients(options)) {
+  explicit Router(const test::NodeOptions& options = {}) : Node("router", with_clients(options)) {
     loop->clients().set_callbacks({[this](ClientRef client, const ClientIdentity& identity, core::ClientMessage&& message) {
                                      const std::lock_guard lock(state);
                                      last = client, who = identity;
