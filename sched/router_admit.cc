@@ -16,6 +16,8 @@ using core::fail;
 
 constexpr core::Duration retry_soon = std::chrono::milliseconds(200);
 constexpr core::Duration retry_later = std::chrono::milliseconds(500);
+/// More than that is no deadline, and time must not overflow.
+constexpr core::Duration deadline_max = std::chrono::hours(24 * 365);
 
 std::string text(std::uint64_t value) { return std::to_string(value); }
 
@@ -174,7 +176,7 @@ void RouterState::admit(const RouterCore::Admit& admit, Instant now, Actions& ou
   s.tenant = admit.tenant_name;
   s.arrival = ++arrivals_;
   s.admitted = s.waiting_since = now;
-  if (admit.deadline > core::Duration{0}) s.deadline = now + admit.deadline;
+  if (admit.deadline > core::Duration{0}) s.deadline = now + std::min<core::Duration>(admit.deadline, deadline_max);
   s.choices.resize(admit.request->choices);
   s.names = StreamNames(admit.secret, admit.request->salt, admit.request->prompt, admit.request->choices);
   if (admit.resumed) {

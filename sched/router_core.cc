@@ -92,15 +92,12 @@ std::vector<core::NodeId> RouterState::other_routers() const {
 }
 
 void RouterState::tick(Instant now, Actions& out) {
-  while (!timers_.empty() && timers_.begin()->first <= now) {
-    RouterStream* s = find(timers_.begin()->second);
-    SPILLWAY_ASSERT(s != nullptr);
-    const StreamKey key = s->key;
-    stream_timer(*s, now, out);
-    if (RouterStream* still = find(key)) {
-      touch(*still);
-      SPILLWAY_ASSERT(still->timer > now);  // or it would be its turn for ever
-    }
+  // Each stream once: what a limit of zero makes due again at once has its turn at the next tick.
+  std::vector<StreamKey> due;
+  for (auto it = timers_.begin(); it != timers_.end() && it->first <= now; ++it) due.push_back(it->second);
+  for (const StreamKey& key : due) {
+    if (RouterStream* s = find(key)) stream_timer(*s, now, out);
+    if (RouterStream* s = find(key)) touch(*s);
   }
   close_moves(now, out);
   operations_tick(now, out);

@@ -13,6 +13,7 @@ using core::block_tokens;
 using core::Errc;
 
 constexpr core::Duration refused_pause = std::chrono::milliseconds(100);
+constexpr core::Duration refused_pause_max = std::chrono::seconds(5);
 /// Another try at this replica cannot help this stream.
 bool permanent(Errc code) {
   return code == Errc::bad_argument || code == Errc::unsupported || code == Errc::incompatible || code == Errc::unknown_model ||
@@ -207,7 +208,7 @@ void RouterState::on(core::NodeId from, const core::RunRefused& message, Instant
   RouterStream* s = find(message.key);
   if (s == nullptr || heard(*s, from, message.epoch) != Heard::current || s->stage != Stage::sent) return;
   s->refusal = {message.code, message.reason, message.retry_after};
-  s->avoid[s->place] = permanent(message.code) ? core::never : now + std::max(message.retry_after, refused_pause);
+  s->avoid[s->place] = permanent(message.code) ? core::never : now + std::clamp<core::Duration>(message.retry_after, refused_pause, refused_pause_max);
   set_place(*s, Stage::waiting, {});
   waiting_.insert(wait_key(*s));
   place_or_wait(*s, now, out);
