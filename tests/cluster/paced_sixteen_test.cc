@@ -37,36 +37,42 @@ std::uint64_t peak_kib(pid_t pid) {
   return 0;
 }
 
-}  // namespace
-
-BOOST_AUTO_TEST_CASE(a_thousand_streams_run_at_once) {
-  const int port = free_ports(nodes);
+/// The example's file with its nodes from `port` on.
+std::string example_on(int port) {
   std::ifstream example(std::string(SPILLWAY_SOURCE_DIR) + "/cluster-config/examples/paced-sixteen.toml");
   std::stringstream text;
   text << example.rdbuf();
   std::string toml = text.str();
   const auto at = toml.find("port = 18000");
   BOOST_REQUIRE(at != std::string::npos);
-  toml.replace(at, 12, "port = " + std::to_string(port));
+  return toml.replace(at, 12, "port = " + std::to_string(port));
+}
+
+/// The bytes of every answer; a quarter of them learnt alone, and compared with those learnt side by side.
+std::vector<std::string> undisturbed(const std::vector<sdk::Request>& asked, sdk::Client& client) {
+  Load learner(asked);
+  learner.learn(client, prompts);
+  for (std::size_t i = 0; i < asked.size() / 4; ++i) {
+    const auto done = client.complete(asked[i]);
+    BOOST_REQUIRE(done.ok());
+    BOOST_TEST(bytes_of(*done) == learner.wanted()[i]);
+  }
+  return learner.wanted();
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_thousand_streams_run_at_once) {
+  const int port = free_ports(nodes);
   std::vector<std::string> names;
   for (int i = 1; i <= nodes; ++i) names.push_back("edge-" + std::to_string(i));
-  UpProcess cluster(toml, names, port);
+  UpProcess cluster(example_on(port), names, port);
   BOOST_REQUIRE(cluster.wait_ready(std::chrono::seconds(120)));
 
   const auto asked = requests();
   std::vector<sdk::Client> clients;
   for (std::size_t i = 0; i < 4; ++i) clients.push_back(cluster.client(i * 4));
-  std::vector<std::string> wanted;
-  for (const auto& request : asked) {
-    const auto done = clients[0].complete(request);
-    BOOST_REQUIRE(done.ok());
-    wanted.push_back(bytes_of(*done));
-    if (wanted.size() == prompts / 4) break;  // the rest is learnt side by side below
-  }
-  Load learner(asked);
-  learner.learn(clients[0], prompts);
-  for (std::size_t i = 0; i < wanted.size(); ++i) BOOST_TEST(learner.wanted()[i] == wanted[i]);
-  wanted = learner.wanted();
+  const std::vector<std::string> wanted = undisturbed(asked, clients[0]);
 
   // Callbacks instead of a thousand threads: whatever ends begins again.
   struct Slot {
