@@ -36,7 +36,8 @@ struct ExportBegin {
 };
 /// Stop computing the stream at the next step border and say where it stands. No tokens leave after Frozen until Thaw.
 /// Void when the stream has made more than `decode_steps_max` decode steps by that border (counted as in ExportGrown): then it goes
-/// on, and the cache-manager, which sees it from ExportGrown, asks again. So rows sent after a freeze stay bounded however late it comes.
+/// on, and the cache-manager, which sees it from ExportGrown, asks again. Void likewise while forks part, since new blocks then fill
+/// with rows that nobody has sent. So rows sent after a freeze stay bounded however late it comes.
 struct ExportFreeze {
   TransferId transfer;
   std::uint32_t decode_steps_max = 0xffffffffU;

@@ -60,74 +60,100 @@ std::vector<std::string> undisturbed(const std::vector<sdk::Request>& asked, sdk
   return learner.wanted();
 }
 
+std::string example_on_port(int port) {
+  std::ifstream example(std::string(SPILLWAY_SOURCE_DIR) + "/cluster-config/examples/paced-sixteen.toml");
+  std::stringstream text;
+  text << example.rdbuf();
+  std::string toml = text.str();
+  const auto at = toml.find("port = 18000");
+  BOOST_REQUIRE(at != std::string::npos);
+  return toml.replace(at, 12, "port = " + std::to_string(port));
+}
+
+/// A thousand slots; whatever ends begins again. Callbacks instead of a thousand threads.
+class Crowd {
+ public:
+  Crowd(std::vector<sdk::Client>& clients, const std::vector<sdk::Request>& asked, const std::vector<std::string>& wanted)
+      : clients_(clients), asked_(asked), wanted_(wanted), tokens_(streams) {}
+
+  void begin(int slot, int turn) {
+    const std::size_t prompt = static_cast<std::size_t>(slot + turn * 7) % prompts;
+    sdk::StreamCallbacks callbacks;
+    callbacks.on_chunk = [this, slot](const sdk::Chunk& chunk) { tokens_[static_cast<std::size_t>(slot)] += chunk.tokens.size(); };
+    callbacks.on_end = [this, slot, turn, prompt](const sdk::Result<sdk::Completion>& done) {
+      --running;
+      if (done) {
+        ++finished;
+        wrong += bytes_of(*done) != wanted_[prompt];
+      } else {
+        ++failed;
+      }
+      if (!stopping) begin(slot, turn + 1);
+    };
+    ++running;
+    if (!clients_[static_cast<std::size_t>(slot) % clients_.size()].stream(asked_[prompt], callbacks)) ++failed;
+  }
+  std::vector<std::uint64_t> tokens() const { return {tokens_.begin(), tokens_.end()}; }
+
+  std::atomic<std::uint64_t> wrong{0}, failed{0}, finished{0};
+  std::atomic<bool> stopping{false};
+  std::atomic<int> running{0};
+
+ private:
+  std::vector<sdk::Client>& clients_;
+  const std::vector<sdk::Request>& asked_;
+  const std::vector<std::string>& wanted_;
+  std::vector<std::atomic<std::uint64_t>> tokens_;
+};
+
+std::uint32_t streams_held(sdk::Client& client) {
+  std::uint32_t held = 0;
+  if (const auto status = client.status()) {
+    for (const auto& node : status->nodes) held += node.streams;
+  }
+  return held;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_thousand_streams_run_at_once) {
   const int port = free_ports(nodes);
   std::vector<std::string> names;
   for (int i = 1; i <= nodes; ++i) names.push_back("edge-" + std::to_string(i));
-  UpProcess cluster(example_on(port), names, port);
+  UpProcess cluster(example_on_port(port), names, port);
   BOOST_REQUIRE(cluster.wait_ready(std::chrono::seconds(120)));
-
   const auto asked = requests();
   std::vector<sdk::Client> clients;
   for (std::size_t i = 0; i < 4; ++i) clients.push_back(cluster.client(i * 4));
-  const std::vector<std::string> wanted = undisturbed(asked, clients[0]);
+  Load learner(asked);
+  learner.learn(clients[0], 4);  // what an undisturbed run says
 
-  // Callbacks instead of a thousand threads: whatever ends begins again.
-  struct Slot {
-    std::atomic<std::uint64_t> tokens{0};
-  };
-  std::vector<Slot> slots(streams);
-  std::atomic<std::uint64_t> wrong{0}, failed{0}, finished{0};
-  std::atomic<bool> stopping{false};
-  std::atomic<int> running{0};
-  std::function<void(int, int)> begin = [&](int slot, int turn) {
-    const std::size_t prompt = static_cast<std::size_t>(slot + turn * 7) % prompts;
-    sdk::StreamCallbacks callbacks;
-    callbacks.on_chunk = [&, slot](const sdk::Chunk& chunk) { slots[static_cast<std::size_t>(slot)].tokens += chunk.tokens.size(); };
-    callbacks.on_end = [&, slot, turn, prompt](const sdk::Result<sdk::Completion>& done) {
-      --running;
-      if (!done) {
-        ++failed;
-        BOOST_TEST_MESSAGE("a stream failed: " << done.error().message);
-      } else {
-        ++finished;
-        wrong += bytes_of(*done) != wanted[prompt];
-      }
-      if (!stopping) begin(slot, turn + 1);
-    };
-    ++running;
-    if (!clients[static_cast<std::size_t>(slot) % clients.size()].stream(asked[prompt], callbacks)) ++failed;
-  };
-  for (int slot = 0; slot < streams; ++slot) begin(slot, 0);
+  Crowd crowd(clients, asked, learner.wanted());
+  for (int slot = 0; slot < streams; ++slot) crowd.begin(slot, 0);
   std::this_thread::sleep_for(std::chrono::seconds(8));  // all are in
-  std::uint32_t held = 0;
-  if (const auto status = clients[0].status()) {
-    for (const auto& node : status->nodes) held += node.streams;
-  }
-  std::vector<std::uint64_t> before;
-  for (const auto& slot : slots) before.push_back(slot.tokens);
+  const auto held = streams_held(clients[0]);
+  const auto before = crowd.tokens();
   const auto start = std::chrono::steady_clock::now();
   std::this_thread::sleep_for(std::chrono::seconds(30));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const auto after = crowd.tokens();
   std::vector<double> rates;
-  for (std::size_t i = 0; i < slots.size(); ++i) rates.push_back(static_cast<double>(slots[i].tokens - before[i]) / seconds);
+  for (std::size_t i = 0; i < after.size(); ++i) rates.push_back(static_cast<double>(after[i] - before[i]) / seconds);
   std::uint64_t peak = 0, sum = 0;
   for (const auto& [name, pid] : cluster.nodes()) {
     peak = std::max(peak, peak_kib(pid));
     sum += peak_kib(pid);
   }
-  stopping = true;
-  for (int i = 0; i < 600 && running > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  crowd.stopping = true;
+  for (int i = 0; i < 600 && crowd.running > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   BOOST_TEST_MESSAGE("streams held " << held << ", tokens/s of a stream: least " << percentile(rates, 0) << ", median " << percentile(rates, 50)
-                                     << "; finished " << finished << ", other bytes " << wrong << ", failed " << failed
+                                     << "; finished " << crowd.finished << ", other bytes " << crowd.wrong << ", failed " << crowd.failed
                                      << "; peak memory of a node " << peak / 1024 << " MiB, of all " << sum / 1024 << " MiB");
-  BOOST_TEST(wrong == 0U);
-  BOOST_TEST(failed == 0U);
-  BOOST_TEST(finished >= static_cast<std::uint64_t>(streams));
+  BOOST_TEST(crowd.wrong == 0U);
+  BOOST_TEST(crowd.failed == 0U);
+  BOOST_TEST(crowd.finished >= static_cast<std::uint64_t>(streams));
   BOOST_TEST(held >= streams * 9U / 10U);
-  BOOST_TEST(running == 0);
+  BOOST_TEST(crowd.running == 0);
 }
 
 }  // namespace spillway::tests

@@ -1,0 +1,81 @@
+#include <signal.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/cluster/load.h"
+#include "tests/sdk/paced_cluster.h"
+
+namespace spillway::tests {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+sdk::Request story(std::uint32_t tokens) {
+  sdk::Request request;
+  request.prompt = "A story about a lighthouse";
+  request.max_tokens = tokens;
+  request.ignore_eos = true;
+  return request;
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(session, PacedCluster)
+
+BOOST_AUTO_TEST_CASE(cancel_timeout_and_bad_requests_end_as_they_should) {
+  auto client = cluster.client();
+  auto stream = client.stream(story(2000));
+  BOOST_REQUIRE(stream.ok());
+  BOOST_TEST(stream->next().has_value());
+  stream->cancel();
+  const auto cancelled = stream->wait();
+  BOOST_REQUIRE(cancelled.ok());
+  BOOST_TEST(cancelled->choices[0].finish_reason == "cancelled");
+  BOOST_TEST(cancelled->choices[0].tokens.size() < 2000U);
+  auto late = story(2000);
+  late.timeout = milliseconds(300);
+  const auto timed_out = client.complete(late);
+  BOOST_REQUIRE(!timed_out.ok());
+  BOOST_TEST((timed_out.error().code == sdk::Code::timeout));
+  auto many = story(4);
+  many.n = 1000;
+  BOOST_TEST((client.complete(many).error().code == sdk::Code::bad_argument));
+  auto unknown = story(4);
+  unknown.model = "no-such-model";
+  const auto missing = client.complete(unknown);
+  BOOST_REQUIRE(!missing.ok());
+  BOOST_TEST((missing.error().code == sdk::Code::unknown_model));
+  BOOST_TEST(missing.error().message.find("no-such-model") != std::string::npos);
+  auto hopeless = story(500);
+  hopeless.deadline = milliseconds(50);
+  const auto refused = client.complete(hopeless);
+  const bool in_time = refused.ok() && refused->choices[0].finish_reason == "deadline";
+  BOOST_TEST((in_time || (!refused.ok() && refused.error().code == sdk::Code::deadline_infeasible)));
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_survives_the_death_of_its_router) {
+  auto client = cluster.client(0);
+  BOOST_TEST(client.router() == "red");
+  const auto want = client.complete(story(200));
+  BOOST_REQUIRE(want.ok());
+  std::atomic<std::size_t> seen{0};
+  sdk::StreamCallbacks callbacks;
+  callbacks.on_chunk = [&](const sdk::Chunk& chunk) { seen += chunk.tokens.size(); };
+  auto stream = client.stream(story(200), callbacks);
+  BOOST_REQUIRE(stream.ok());
+  while (seen < 60) std::this_thread::sleep_for(milliseconds(5));
+  ::kill(cluster.nodes().at("red"), SIGKILL);
+  const auto done = stream->wait();
+  BOOST_REQUIRE_MESSAGE(done.ok(), (done ? "" : done.error().message));
+  BOOST_TEST(bytes_of(*done) == bytes_of(*want));
+  BOOST_TEST(done->reconnects >= 1U);
+  BOOST_TEST(client.router() != "red");
+  const std::chrono::duration<double, std::milli> gap = done->longest_gap;
+  BOOST_TEST_MESSAGE("longest gap " << gap.count() << " ms");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace spillway::tests
