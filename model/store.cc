@@ -16,8 +16,6 @@
 
 #include "core/digest.h"
 
-extern char** environ;
-
 namespace spillway::model {
 
 namespace fs = std::filesystem;
@@ -32,6 +30,7 @@ core::Result<void> io_failure(const std::string& what, const std::string& why) {
 /// status, or 127 when it cannot be started.
 int run(const std::vector<std::string>& command, bool quiet) {
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;
@@ -224,7 +223,7 @@ core::Result<std::string> resolve_model(std::string_view path_or_name) {
   if (!is_name(text))
     return core::fail(core::Errc::unknown_model, "model file " + (text.empty() ? "\"\"" : text) +
                                                      " does not exist: want a GGUF file's path or a known name (" + known_names() + ")");
-  const auto folder = store_folder();
+  auto folder = store_folder();
   if (!folder) return folder;
   const std::vector<std::string> files = files_in(fs::path(*folder) / text);
   if (files.size() == 1) return files.front();
