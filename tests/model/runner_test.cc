@@ -18,6 +18,8 @@ namespace {
 std::atomic<std::size_t> allocations{0};
 }  // namespace
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they have their own
+#define SPILLWAY_COUNTS_ALLOCATIONS
 // Every allocation of this test's process is counted, on whatever thread.
 void* operator new(std::size_t bytes) {
   ++allocations;
@@ -30,6 +32,7 @@ void operator delete(void* memory) noexcept {
 void operator delete(void* memory, std::size_t) noexcept {
   std::free(memory);
 }
+#endif
 
 BOOST_AUTO_TEST_SUITE(runner)
 
@@ -84,7 +87,11 @@ BOOST_AUTO_TEST_CASE(steps_allocate_nothing) {
   const std::vector<model::WantedRow> wanted{{0, 2}, {1, 199}, {2, 0}};
   std::size_t seen = 0;
   const model::LogitsVisitor visit = [&seen](std::size_t, const float*) { ++seen; };
-  BOOST_TEST(allocations > 0U);  // it counts
+#ifdef SPILLWAY_COUNTS_ALLOCATIONS
+  BOOST_TEST(allocations > 0U);
+#else
+  BOOST_TEST_MESSAGE("allocations are not counted under a sanitizer");
+#endif
   const std::size_t before = allocations;
   for (int step = 0; step < 3; ++step) (*device)->runner().run(items, wanted, visit);
   const std::size_t after = allocations;
