@@ -107,6 +107,7 @@ Options parse(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // a slow machine shows how far it is
   const auto options = parse(argc, argv);
   auto device = model::CpuDevice::make(options.device);
   if (!device) {
