@@ -73,7 +73,7 @@ int reference(const ConfigFlags& flags) {
     out.push_back(json::object{{"key", row.key},
                                {"type", row.type},
                                {"want", row.want},
-                               {"default", row.required ? json::value(nullptr) : json::value(row.default_)},
+                               {"default", row.required ? json::value(nullptr) : json::value(row.default_value)},
                                {"required", row.required},
                                {"sentence", row.sentence},
                                {"example", row.example}});

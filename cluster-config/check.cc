@@ -91,6 +91,7 @@ void check_references(const std::vector<std::string>& used, const Map& known, st
   for (const auto& name : used) {
     if (known.count(name) > 0) continue;
     std::vector<std::string_view> names;
+    names.reserve(known.size());
     for (const auto& entry : known) names.push_back(entry.first);
     const auto near = nearest(name, names);
     auto fix = "define [" + std::string{what} + "s." + name + "] or name another";

@@ -18,7 +18,7 @@ ReferenceRow row(const Section& section, const KeySpec& key) {
   out.key = section.pattern.empty() ? std::string{key.name} : std::string{section.pattern} + '.' + std::string{key.name};
   out.type = type_name(key.type);
   out.want = wish(key);
-  out.default_ = default_text(section, key);
+  out.default_value = default_text(section, key);
   out.required = key.required;
   out.sentence = key.sentence;
   out.example = key.example;
@@ -54,7 +54,7 @@ std::string reference_markdown() {
     for (const auto& key : section.keys) {
       const auto each = row(section, key);
       out += "- `" + std::string{key.name} + "`: " + each.sentence + "\n  " + each.want + "; " +
-             (each.required ? "required" : "default " + each.default_) + "; example `" + each.example + "`\n";
+             (each.required ? "required" : "default " + each.default_value) + "; example `" + each.example + "`\n";
     }
   }
   return out;

@@ -7,10 +7,10 @@ namespace spillway::config {
 
 /// One key of the cluster file as the reference shows it.
 struct ReferenceRow {
-  std::string key;       ///< "models.*.context"
-  std::string type;      ///< "count"
-  std::string want;      ///< range and unit in words
-  std::string default_;  ///< as TOML or in words; empty for required keys
+  std::string key;            ///< "models.*.context"
+  std::string type;           ///< "count"
+  std::string want;           ///< range and unit in words
+  std::string default_value;  ///< as TOML or in words; empty for required keys
   bool required = false;
   std::string sentence;
   std::string example;

@@ -164,7 +164,7 @@ constexpr KeySpec paced_keys[] = {
     bind<PacedCosts, &PacedCosts::page_bytes>({.name = "page_bytes",
                                                .type = Type::size,
                                                .min = 256,
-                                               .max = 64 * MiB,
+                                               .max = 64 * mib,
                                                .sentence = "Bytes of the page of one block of 16 tokens; a multiple of 16.",
                                                .example = "page_bytes = \"64KiB\""}),
     bind<PacedCosts, &PacedCosts::vocabulary>({.name = "vocabulary",

@@ -17,9 +17,9 @@ namespace spillway::config {
 inline constexpr std::uint64_t us = 1000;
 inline constexpr std::uint64_t ms = 1000 * us;
 inline constexpr std::uint64_t s = 1000 * ms;
-inline constexpr std::uint64_t KiB = 1ULL << 10;
-inline constexpr std::uint64_t MiB = 1ULL << 20;
-inline constexpr std::uint64_t GiB = 1ULL << 30;
+inline constexpr std::uint64_t kib = 1ULL << 10;
+inline constexpr std::uint64_t mib = 1ULL << 20;
+inline constexpr std::uint64_t gib = 1ULL << 30;
 
 inline constexpr std::string_view role_words[] = {"router", "worker", "gateway"};
 inline constexpr std::string_view class_words[] = {"live", "interactive", "batch"};

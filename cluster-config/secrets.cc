@@ -171,14 +171,14 @@ core::Result<core::TenantSecret> tenant_secret(const Cluster& cluster, const Ten
     if (const auto secret = from_hex(tenant.secret)) return *secret;
     return core::fail(core::Errc::bad_config, "tenants." + tenant.name + ".secret: want 64 hex digits");
   }
-  const auto base = cluster_secret(cluster);
+  auto base = cluster_secret(cluster);
   if (!base) return base;
   return core::tenant_secret(*base, tenant.name);
 }
 
 core::Result<std::string> token_text(const Token& token) {
   if (!token.token.empty()) return token.token;
-  const auto text = read_private(token.token_file);
+  auto text = read_private(token.token_file);
   if (!text) return text;
   std::string line{trimmed(std::string_view{*text}.substr(0, text->find('\n')))};
   if (line.size() < 16)

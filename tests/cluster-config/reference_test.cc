@@ -19,7 +19,7 @@ BOOST_AUTO_TEST_CASE(each_key_has_sentence_range_default_and_example) {
       BOOST_TEST(row.sentence.ends_with('.'));
       BOOST_TEST(!row.want.empty());
       BOOST_TEST(!row.type.empty());
-      BOOST_TEST(row.required == row.default_.empty());
+      BOOST_TEST(row.required == row.default_value.empty());
       BOOST_TEST(row.example.starts_with(row.key.substr(row.key.find_last_of('.') + 1) + " = "));
     }
   }
