@@ -1,5 +1,7 @@
 #include "actors/batcher_actor.h"
 
+#include <unordered_set>
+
 namespace spillway::actors {
 
 namespace {
@@ -15,8 +17,12 @@ void perform(Self self, sched::BatcherCore::Action& action) {
                    tell(self, shell.setup.wiring->cache, ToCache{shell.setup.index, std::make_shared<const Event>(std::move(a.event))});
                  },
                  [&](sched::BatcherCore::NamesChanged& a) {
-                   // Kept in order: a name that was added and evicted again between two reports stands in both lists.
+                   // Routers take away before they add: a name that came and went between two reports must not be added.
                    auto& changes = shell.changes;
+                   if (!changes.added.empty() && !a.removed.empty()) {
+                     const std::unordered_set<core::BlockName> gone(a.removed.begin(), a.removed.end());
+                     std::erase_if(changes.added, [&](const core::BlockName& name) { return gone.count(name) != 0; });
+                   }
                    changes.added.insert(changes.added.end(), a.added.begin(), a.added.end());
                    changes.removed.insert(changes.removed.end(), a.removed.begin(), a.removed.end());
                  },

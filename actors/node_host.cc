@@ -101,7 +101,7 @@ struct NodeHost::Impl {
 
   std::mutex mutex;
   std::condition_variable changed;
-  std::size_t ready = 0;
+  std::set<std::uint32_t> ready;  // replicas that serve
   std::string failure;
   std::set<core::NodeId> linked;
 
@@ -155,11 +155,12 @@ core::Result<NodePlan> NodeHost::Impl::plan() {
   made.on_ready = [this](std::uint32_t replica, const core::ReplicaInfo& info) {
     if (options.on_ready) options.on_ready(replica, info);
     const std::lock_guard lock(mutex);
-    ++ready;
+    ready.insert(replica);
     changed.notify_all();
   };
-  made.on_failed = [this](std::uint32_t, const std::string& reason) {
+  made.on_failed = [this](std::uint32_t replica, const std::string& reason) {
     const std::lock_guard lock(mutex);
+    ready.erase(replica);
     if (failure.empty()) failure = reason;
     changed.notify_all();
   };
@@ -184,8 +185,8 @@ NodeHost::~NodeHost() { stop(); }
 core::Result<void> NodeHost::wait_ready(core::Duration timeout) {
   const std::size_t wanted = replica_models(*impl_->node).size();
   std::unique_lock lock(impl_->mutex);
-  const bool done = impl_->changed.wait_for(lock, timeout, [&] { return impl_->ready >= wanted || !impl_->failure.empty(); });
-  if (!impl_->failure.empty() && impl_->ready < wanted) return core::fail(core::Errc::bad_file, impl_->failure);
+  const bool done = impl_->changed.wait_for(lock, timeout, [&] { return impl_->ready.size() >= wanted || !impl_->failure.empty(); });
+  if (!impl_->failure.empty() && impl_->ready.size() < wanted) return core::fail(core::Errc::bad_file, impl_->failure);
   if (!done) return core::fail(core::Errc::timeout, "the models of node " + impl_->options.node + " are still loading");
   return {};
 }

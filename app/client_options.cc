@@ -61,15 +61,15 @@ int complain(const sdk::Error& error) {
   return complain(text, error.code == sdk::Code::bad_argument ? 2 : 1);
 }
 
-std::optional<sdk::Client> connect(const ClientFlags& flags) {
+std::optional<sdk::Client> connect(const ClientFlags& flags, int& code) {
   auto options = client_options(flags);
   if (!options) {
-    complain(options.error().message);
+    code = complain(options.error().message, 2);
     return std::nullopt;
   }
   auto client = sdk::Client::connect(std::move(*options));
   if (!client) {
-    complain(client.error());
+    code = complain(client.error());
     return std::nullopt;
   }
   return std::move(*client);

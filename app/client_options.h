@@ -25,8 +25,8 @@ struct ClientFlags {
 /// Endpoints of all routers of the cluster file, the one named by --router first. Error: the file's errors, or a router that is none.
 core::Result<sdk::ClientOptions> client_options(const ClientFlags& flags);
 
-/// Connects, or prints why not to stderr and returns nothing.
-std::optional<sdk::Client> connect(const ClientFlags& flags);
+/// Connects, or prints why not to stderr, puts the exit code into `code` and returns nothing.
+std::optional<sdk::Client> connect(const ClientFlags& flags, int& code);
 
 /// "spillway COMMAND: message" on stderr; the exit code: 2 for a wrong use, 1 for a failure.
 int complain(const std::string& message, int code = 1);

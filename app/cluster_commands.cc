@@ -71,8 +71,9 @@ struct StatusFlags {
 };
 
 int status(const StatusFlags& flags) {
-  auto client = connect(flags.client);
-  if (!client) return 1;
+  int code = 0;
+  auto client = connect(flags.client, code);
+  if (!client) return code;
   const bool terminal = ::isatty(STDOUT_FILENO) != 0;
   for (;;) {
     const auto status = client->status();
@@ -97,8 +98,9 @@ struct MoveFlags {
 };
 
 int move(const MoveFlags& flags) {
-  auto client = connect(flags.client);
-  if (!client) return 1;
+  int code = 0;
+  auto client = connect(flags.client, code);
+  if (!client) return code;
   const auto moved = client->move(flags.request, flags.node, std::chrono::seconds(flags.timeout_s));
   if (!moved) return complain(moved.error());
   if (flags.json) {
@@ -133,8 +135,9 @@ struct DrainFlags {
 };
 
 int drain(const DrainFlags& flags) {
-  auto client = connect(flags.client);
-  if (!client) return 1;
+  int code = 0;
+  auto client = connect(flags.client, code);
+  if (!client) return code;
   const auto mode = flags.resume ? sdk::DrainMode::resume : flags.stop ? sdk::DrainMode::stop : sdk::DrainMode::begin;
   const auto begin = std::chrono::steady_clock::now();
   const auto progress = [](const sdk::DrainProgress& now) {

@@ -136,8 +136,9 @@ int generate(Target& target, const sdk::Request& request, const GenerateFlags& f
 int complete(const GenerateFlags& flags, const std::string& prompt) {
   const auto request = flags.request();
   if (!request) return complain(request.error().message, 2);
-  const auto target = Target::open(flags);
-  if (!target) return 1;
+  int code = 0;
+  const auto target = Target::open(flags, code);
+  if (!target) return code;
   sdk::Request asked = *request;
   asked.prompt = prompt;
   return generate(*target, asked, flags);
@@ -197,8 +198,9 @@ int chat(const GenerateFlags& flags, const std::string& file) {
     if (!messages) return complain(messages.error().message, 2);
     asked.messages = std::move(*messages);
   }
-  const auto target = Target::open(flags);
-  if (!target) return 1;
+  int code = 0;
+  const auto target = Target::open(flags, code);
+  if (!target) return code;
   return file.empty() ? converse(*target, asked, flags) : generate(*target, asked, flags);
 }
 

@@ -329,9 +329,10 @@ int run_demo(const std::string& binary, const std::string& config) {
   if (!up.wait_ready()) return complain("the nodes did not start; run `" + binary + " up " + config + "` to see why");
   ClientFlags flags;
   flags.config = config;
-  auto client = connect(flags);
-  if (!client) return 1;
-  const int code = Demo(std::move(*client)).run();
+  int code = 0;
+  auto client = connect(flags, code);
+  if (!client) return code;
+  code = Demo(std::move(*client)).run();
   return interrupted ? 130 : code;
 }
 

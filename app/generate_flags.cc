@@ -97,11 +97,11 @@ config::Isa to_isa(const std::string& text) {
   return config::Isa::automatic;
 }
 
-std::unique_ptr<Target> open_embedded(const GenerateFlags& flags) {
+std::unique_ptr<Target> open_embedded(const GenerateFlags& flags, int& code) {
   const auto begin = std::chrono::steady_clock::now();
   const auto path = model::resolve_model(flags.model);
   if (!path) {
-    complain(path.error().message);
+    code = complain(path.error().message);
     return nullptr;
   }
   config::Model wanted;
@@ -120,14 +120,14 @@ std::unique_ptr<Target> open_embedded(const GenerateFlags& flags) {
   auto ready = host ? (*host)->wait_ready(std::chrono::minutes(10)) : core::Result<void>(tl::make_unexpected(host.error()));
   if (terminal) std::cerr << "\r\033[K";
   if (!ready) {
-    complain(ready.error().message);
+    code = complain(ready.error().message);
     return nullptr;
   }
   sdk::ClientOptions client_options;
   client_options.endpoints.push_back({(*host)->client_endpoint(), ""});
   auto client = sdk::Client::connect(std::move(client_options));
   if (!client) {
-    complain(client.error());
+    code = complain(client.error());
     return nullptr;
   }
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
@@ -136,14 +136,14 @@ std::unique_ptr<Target> open_embedded(const GenerateFlags& flags) {
 
 }  // namespace
 
-std::unique_ptr<Target> Target::open(const GenerateFlags& flags) {
-  if (flags.embedded()) return open_embedded(flags);
+std::unique_ptr<Target> Target::open(const GenerateFlags& flags, int& code) {
+  if (flags.embedded()) return open_embedded(flags, code);
   for (const char* flag : {"--kv", "--threads", "--isa", "--context"}) {
     if (flags.app->count(flag) == 0) continue;
-    complain(std::string(flag) + " is for a model in this process; the cluster file decides it for a running cluster", 2);
+    code = complain(std::string(flag) + " is for a model in this process; the cluster file decides it for a running cluster", 2);
     return nullptr;
   }
-  auto client = connect(flags.client);
+  auto client = connect(flags.client, code);
   if (!client) return nullptr;
   return std::make_unique<RemoteTarget>(std::move(*client));
 }

@@ -45,8 +45,8 @@ struct GenerateFlags {
 /// A cluster to ask: the running one of --config, or one in this process for --model.
 class Target {
  public:
-  /// Prints errors and returns null. Shows progress of loading on a terminal.
-  static std::unique_ptr<Target> open(const GenerateFlags& flags);
+  /// Prints errors, puts the exit code into `code` and returns null. Shows progress of loading on a terminal.
+  static std::unique_ptr<Target> open(const GenerateFlags& flags, int& code);
   virtual ~Target() = default;
   virtual sdk::Client& client() = 0;
   double load_ms() const { return load_ms_; }

@@ -13,6 +13,8 @@ constexpr auto avoid_for = std::chrono::seconds(2);               // a draining 
 constexpr auto scan_interval = std::chrono::milliseconds(10);
 constexpr auto cancel_wait = std::chrono::seconds(1);             // for the router's answer to a cancel
 
+Error closed() { return {Code::cancelled, "the client was closed", {}}; }
+
 std::string with_scheme(const std::string& address) { return address.find("://") == std::string::npos ? "tcp://" + address : address; }
 
 }  // namespace
@@ -47,12 +49,14 @@ void Session::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Session::push(Event event) {
+bool Session::push(Event event) {
   {
     const std::lock_guard lock(mutex_);
+    if (stopping_) return false;
     events_.push_back(std::move(event));
   }
   wake_.notify_one();
+  return true;
 }
 
 void Session::run() {
@@ -73,9 +77,16 @@ void Session::run() {
     timers();
     lock.lock();
   }
+  // Nothing is pushed any more. What nobody took up yet ends like the rest: somebody may wait for it.
+  std::deque<Event> left;
+  left.swap(events_);
   lock.unlock();
   connection_.reset();
-  give_up({Code::cancelled, "the client was closed", {}});
+  give_up(closed());
+  for (auto& event : left) {
+    if (const auto* begin = std::get_if<Begin>(&event)) end(begin->stream, closed());
+    if (const auto* operation = std::get_if<Operation>(&event)) operation->done->set_value(closed());
+  }
 }
 
 // -- Connection ------------------------------------------------------------------------------------------------------------------
@@ -206,7 +217,7 @@ Result<std::shared_ptr<StreamHandle>> Session::submit(const Request& request, St
   for (std::uint32_t i = 0; i < request.n; ++i) stream->result.choices[i].index = i;
   stream->received.resize(request.n);
   stream->started = stream->last_arrival = Clock::now();
-  push(Begin{stream});
+  if (!push(Begin{stream})) return closed();
   return stream;
 }
 
@@ -241,12 +252,14 @@ void Session::send(StreamHandle& stream) {
   if (stream.accepted) {
     submit.resumed = true;
     submit.resume = {stream.accepted->seed, stream.accepted->weights_digest, stream.accepted->numerics_id, stream.received};
-    if (stream.sent == false) ++stream.result.reconnects;
   }
   if (submit.deadline > core::Duration{0}) {
     submit.deadline -= std::min<core::Duration>(submit.deadline - core::Duration{1}, Clock::now() - stream.started);
   }
+  const bool again = stream.accepted && !stream.sent;
   stream.sent = connection_->send(std::move(submit));
+  if (!stream.sent) stream.retry_at = Clock::now() + reconnect_pause;  // the connection's queue is full, or it is gone
+  if (stream.sent && again) ++stream.result.reconnects;
 }
 
 void Session::on(const core::Accepted& accepted) {
@@ -314,15 +327,17 @@ void Session::on(const core::Failed& failed) {
   const auto stream = find(failed.request);
   if (!stream) return;
   if (stream->cancel_by && failed.code == core::Errc::cancelled) return finish_cancelled(stream);
-  if (failed.code == core::Errc::draining && endpoints_.size() > 1) {
-    avoid_until_[endpoint_] = Clock::now() + avoid_for;
-    return leave(failed.reason);
+  const auto present = Clock::now();
+  const bool in_time = present - stream->last_arrival < options_.unavailable_max;
+  if (failed.code == core::Errc::draining && in_time) {
+    avoid_until_[endpoint_] = present + avoid_for;
+    // Where all of them drain, going round would only go on for ever.
+    if (std::any_of(avoid_until_.begin(), avoid_until_.end(), [&](auto until) { return until <= present; })) return leave(failed.reason);
   }
   const bool passing = failed.code == core::Errc::unavailable || failed.code == core::Errc::queue_full || failed.code == core::Errc::draining;
-  const bool in_time = Clock::now() - stream->last_arrival < options_.unavailable_max;
   if (stream->accepted && passing && in_time) {
     // It ran before, so it is not refused for a moment's lack of room.
-    stream->retry_at = Clock::now() + std::max(std::chrono::duration_cast<std::chrono::milliseconds>(failed.retry_after), reconnect_pause);
+    stream->retry_at = present + std::max(std::chrono::duration_cast<std::chrono::milliseconds>(failed.retry_after), reconnect_pause);
     return;
   }
   end(stream, to_error(failed.code, failed.reason, failed.retry_after));
@@ -367,7 +382,7 @@ Result<Done> Session::operate(std::uint64_t operation, core::ClientMessage reque
   if (on_event_thread()) return Error{Code::bad_argument, "this call waits, so it cannot be made from a callback", {}};
   auto done = std::make_shared<std::promise<Result<Done>>>();
   auto future = done->get_future();
-  push(Operation{operation, std::move(request), std::move(take), Clock::now() + timeout, done});
+  if (!push(Operation{operation, std::move(request), std::move(take), Clock::now() + timeout, done})) return closed();
   return future.get();
 }
 
@@ -409,6 +424,8 @@ void Session::timers() {
   for (const auto& [id, stream] : streams_) all.push_back(stream);
   for (const auto& stream : all) {
     if (stream->cancel_by && present >= *stream->cancel_by) {
+      // Said once more: the router that heard it may be gone, and the next one was given the request again.
+      if (connected_) connection_->send(core::ClientCancel{stream->id});
       finish_cancelled(stream);
     } else if (stream->timeout.count() > 0 && present >= stream->started + stream->timeout) {
       if (connected_) connection_->send(core::ClientCancel{stream->id});

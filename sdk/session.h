@@ -96,7 +96,8 @@ class Session : public std::enable_shared_from_this<Session> {
   using Event = std::variant<Arrived, Lost, Begin, Cancel, Operation>;
 
   void run();
-  void push(Event event);
+  /// False: stopping; the event is dropped.
+  bool push(Event event);
   void handle(Arrived& event);
   void handle(Lost& event);
   void handle(Begin& event);

@@ -126,7 +126,8 @@ BOOST_AUTO_TEST_CASE(commands_print_one_json_value_and_name_what_is_wrong) {
   BOOST_TEST(done.code == 0);
   BOOST_TEST(boost::json::parse(done.out).at("tokens").as_array().size() <= 8U);
   const auto wrong = run({spillway_binary(), "complete", "--config", cluster.config(), "--prompt", "Hello", "--kv", "raw32"});
-  BOOST_TEST(wrong.code != 0);
+  BOOST_TEST(wrong.code == 2);
+  BOOST_TEST(wrong.out.empty());
   BOOST_TEST(wrong.err.find("--kv") != std::string::npos);
   const auto nobody = run({spillway_binary(), "move", "--config", cluster.config(), "00000000000000000000000000000009", "red"});
   BOOST_TEST(nobody.code == 1);
