@@ -11,8 +11,8 @@ compiler=(git make g++ cmake ninja-build ccache pkg-config)
 libraries=(
   libboost1.81-dev libboost-test1.81-dev libboost-json1.81-dev  # tests, JSON
   libcaf-dev                                                    # actors
-  libzmq3-dev cppzmq-dev capnproto libcapnp-dev                 # the wire
-  libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev     # config, command line, log
+  libzmq3-dev capnproto libcapnp-dev                            # the wire
+  libtomlplusplus-dev libcli11-dev libspdlog-dev                # config, command line, log
   libxxhash-dev libsodium-dev libexpected-dev libutf8proc-dev)  # digests, keys, Result, Unicode
 tools=(python3 python3-pip iproute2)  # the model comes from PyPI; tests use network namespaces
 
