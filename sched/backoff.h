@@ -10,7 +10,7 @@ namespace spillway::sched {
 struct BackoffLimits {
   core::Duration first{std::chrono::milliseconds(100)};  ///< wait after the first failure; doubles with each further one
   core::Duration limit{std::chrono::seconds(10)};
-  core::Duration calm{std::chrono::seconds(30)};         ///< this long without failure after a restart and the next counts as the first
+  core::Duration calm{std::chrono::seconds(30)};  ///< this long without failure after a restart and the next counts as the first
 };
 
 /// Restart back-off. Pure: no clock, no jitter (what restarts here has nobody to collide with).

@@ -37,7 +37,8 @@ void BatcherState::check() const {
   check_sets();
 }
 
-void BatcherState::check_stream(const BatchStream& s, std::uint32_t slot, std::vector<std::uint32_t>& tables, std::vector<std::uint32_t>& pins) const {
+void BatcherState::check_stream(const BatchStream& s, std::uint32_t slot, std::vector<std::uint32_t>& tables,
+                                std::vector<std::uint32_t>& pins) const {
   if (s.state != StreamState::ending) SPILLWAY_ASSERT(find_slot({s.key, s.epoch.owner}) == slot);
   std::uint32_t unfinished = 0;
   std::uint32_t waiting = 0;
@@ -85,7 +86,8 @@ void BatcherState::check_sets() const {
     SPILLWAY_ASSERT(s.state == StreamState::running && s.admitted > 0);
     if (i == 0) continue;
     const auto& before = streams_[running_[i - 1]];
-    SPILLWAY_ASSERT(before.service_class() < s.service_class() || (before.service_class() == s.service_class() && before.admitted < s.admitted));
+    SPILLWAY_ASSERT(before.service_class() < s.service_class() ||
+                    (before.service_class() == s.service_class() && before.admitted < s.admitted));
   }
   for (const auto& [at, slot] : deadlines_) SPILLWAY_ASSERT(streams_[slot].deadline == at && streams_[slot].state != StreamState::unused);
   std::size_t exporting = 0;

@@ -26,8 +26,12 @@ void BatcherCore::on(const core::BlockNames& names, Instant, Actions& out) {
   state_->on_names(names, out);
   state_->flush_names(out);
 }
-void BatcherCore::on(const ExportBegin& event, Instant, Actions& out) { state_->on_export_begin(event, out); }
-void BatcherCore::on(const ExportFreeze& event, Instant now, Actions& out) { state_->on_export_freeze(event, now, out); }
+void BatcherCore::on(const ExportBegin& event, Instant, Actions& out) {
+  state_->on_export_begin(event, out);
+}
+void BatcherCore::on(const ExportFreeze& event, Instant now, Actions& out) {
+  state_->on_export_freeze(event, now, out);
+}
 void BatcherCore::on(const ExportThaw& event, Instant, Actions& out) {
   state_->on_export_thaw(event, out);
   state_->flush_names(out);
@@ -69,19 +73,37 @@ void BatcherCore::on_tick(Instant now, Actions& out) {
   state_->on_tick(now, out);
   state_->flush_names(out);
 }
-void BatcherCore::set_draining(bool draining) { state_->draining = draining; }
-void BatcherCore::set_report_number(std::uint64_t number) { state_->report_number = number; }
+void BatcherCore::set_draining(bool draining) {
+  state_->draining = draining;
+}
+void BatcherCore::set_report_number(std::uint64_t number) {
+  state_->report_number = number;
+}
 std::optional<core::StepPlan> BatcherCore::plan_step(Instant now, Actions& out) {
   auto plan = state_->plan_step(now, out);
   state_->flush_names(out);
   return plan;
 }
-void BatcherCore::recycle(core::StepPlan&& plan) { state_->recycle(std::move(plan)); }
-core::ReplicaReport BatcherCore::report(Instant now) const { return state_->report(now); }
-std::vector<core::BlockName> BatcherCore::cached_names() const { return state_->ledger.names(); }
-const core::NodeCounters& BatcherCore::counters() const { return state_->counters; }
-Instant BatcherCore::next_tick() const { return state_->next_tick(); }
-bool BatcherCore::idle() const { return state_->idle(); }
-void BatcherCore::check() const { state_->check(); }
+void BatcherCore::recycle(core::StepPlan&& plan) {
+  state_->recycle(std::move(plan));
+}
+core::ReplicaReport BatcherCore::report(Instant now) const {
+  return state_->report(now);
+}
+std::vector<core::BlockName> BatcherCore::cached_names() const {
+  return state_->ledger.names();
+}
+const core::NodeCounters& BatcherCore::counters() const {
+  return state_->counters;
+}
+Instant BatcherCore::next_tick() const {
+  return state_->next_tick();
+}
+bool BatcherCore::idle() const {
+  return state_->idle();
+}
+void BatcherCore::check() const {
+  state_->check();
+}
 
 }  // namespace spillway::sched

@@ -14,11 +14,11 @@ namespace spillway::sched {
 
 /// Limits of one replica's batcher; from the cluster file.
 struct BatcherLimits {
-  std::uint32_t step_tokens_max = 512;    ///< token budget of one step: decodes take one each, prefill chunks the rest
-  std::uint32_t sequences_max = 256;      ///< running choices
-  std::uint32_t queue_max = 1024;         ///< Runs accepted and not yet running
-  std::uint32_t reserve_blocks = 0;       ///< blocks kept free for running streams before a new one is admitted
-  core::Duration ageing{std::chrono::seconds(10)};  ///< a queued Run climbs one class per this much waiting
+  std::uint32_t step_tokens_max = 512;                    ///< token budget of one step: decodes take one each, prefill chunks the rest
+  std::uint32_t sequences_max = 256;                      ///< running choices
+  std::uint32_t queue_max = 1024;                         ///< Runs accepted and not yet running
+  std::uint32_t reserve_blocks = 0;                       ///< blocks kept free for running streams before a new one is admitted
+  core::Duration ageing{std::chrono::seconds(10)};        ///< a queued Run climbs one class per this much waiting
   core::Duration ended_memory{std::chrono::seconds(30)};  ///< how long epochs of ended streams are remembered
   std::uint32_t ended_memory_max = 65536;
 };
@@ -42,14 +42,14 @@ struct BatcherLimits {
 class BatcherCore {
  public:
   // Actions.
-  struct Post {                 ///< to the node's link layer (or locally when `to` is this node)
+  struct Post {  ///< to the node's link layer (or locally when `to` is this node)
     core::NodeId to;
     core::MessagePtr message;
   };
-  struct Local {                ///< to this node's cache-manager
+  struct Local {  ///< to this node's cache-manager
     std::variant<ExportGrown, ExportEnded, ExportFrozen, ImportReserved, ImportCommitted> event;
   };
-  struct NamesChanged {         ///< prefix names that became available or were evicted: for the cache-manager to announce
+  struct NamesChanged {  ///< prefix names that became available or were evicted: for the cache-manager to announce
     std::vector<core::BlockName> added;
     std::vector<core::BlockName> removed;
   };
@@ -76,7 +76,8 @@ class BatcherCore {
   // From the worker.
   void on(const core::StepResult& result, Instant now, Actions& out);
   /// The worker failed (threw, or its device is gone): every stream is returned to its owner, every export ends (ExportEnded), every
-  /// import too (ImportCommitted, not accepted, whether a commit was asked for or not), all blocks are forgotten. The replica comes back as a new generation with `on_worker_ready`.
+  /// import too (ImportCommitted, not accepted, whether a commit was asked for or not), all blocks are forgotten. The replica comes back as
+  /// a new generation with `on_worker_ready`.
   void on_worker_failed(std::string_view reason, Instant now, Actions& out);
   void on_worker_ready(Instant now, Actions& out);
   /// Every stream owned by an older incarnation of `owner` (any, when the node is dead: `alive` is zero) is dropped. Call it also when
@@ -100,7 +101,7 @@ class BatcherCore {
   std::vector<core::BlockName> cached_names() const;
   const core::NodeCounters& counters() const;
   Instant next_tick() const;
-  bool idle() const;            ///< no stream queued, running, frozen, exported or imported
+  bool idle() const;  ///< no stream queued, running, frozen, exported or imported
   /// Asserts every invariant of the ledger and of the streams (tests call it after each event; cost linear in blocks).
   void check() const;
 

@@ -108,7 +108,11 @@ void BatcherState::grow(BatchStream& s, BatchExport& e, std::vector<ExportBlock>
       auto& known = e.blocks[ordinal];
       if (known.rows >= rows) continue;  // told for another choice
       known.rows = rows;
-      blocks.push_back({.ordinal = ordinal, .block = known.block, .name = rows == block_tokens ? s.name_at(c, b) : core::BlockName{}, .first_token = first, .rows = rows});
+      blocks.push_back({.ordinal = ordinal,
+                        .block = known.block,
+                        .name = rows == block_tokens ? s.name_at(c, b) : core::BlockName{},
+                        .first_token = first,
+                        .rows = rows});
     }
   }
 }

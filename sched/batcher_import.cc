@@ -29,8 +29,10 @@ void BatcherState::on_import_reserve(const ImportReserve& event, Actions& out) {
   const auto known = imports_.find(event.transfer);
   const bool first = known == imports_.end();
   if (first && admitted_choices_ + reserved_choices_ + event.choices > limits.sequences_max)
-    return refuse({core::Errc::no_capacity, std::to_string(event.choices) + " choices: only " +
-                                                std::to_string(limits.sequences_max - std::min(limits.sequences_max, admitted_choices_ + reserved_choices_)) + " sequences left"});
+    return refuse({core::Errc::no_capacity,
+                   std::to_string(event.choices) + " choices: only " +
+                       std::to_string(limits.sequences_max - std::min(limits.sequences_max, admitted_choices_ + reserved_choices_)) +
+                       " sequences left"});
   std::uint32_t need = 0;
   std::uint32_t cached = 0;
   const auto held_at = [this](const core::TransferBlock& b) {
@@ -44,7 +46,8 @@ void BatcherState::on_import_reserve(const ImportReserve& event, Actions& out) {
   }
   const std::uint32_t margin = first && !running_.empty() ? event.choices + limits.reserve_blocks : 0;
   if (ledger.available() < cached + need + margin)
-    return refuse({core::Errc::no_capacity, std::to_string(need + margin) + " blocks needed, " + std::to_string(ledger.available() - std::min(cached, ledger.available())) + " available"});
+    return refuse({core::Errc::no_capacity, std::to_string(need + margin) + " blocks needed, " +
+                                                std::to_string(ledger.available() - std::min(cached, ledger.available())) + " available"});
 
   auto& import = imports_[event.transfer];
   if (first) {
@@ -79,7 +82,8 @@ std::optional<core::Error> BatcherState::commit_refusal(const ImportCommit& even
     return core::Error{core::Errc::unavailable, "the owner of the stream is gone"};
   if (auto error = refusal(run)) return error;
   const auto bad = [](std::string text) { return core::Error{core::Errc::bad_frame, "a handoff " + std::move(text)}; };
-  if (event.tables.size() != run.choices.size() || event.rows.size() != run.choices.size()) return bad("whose tables do not match its choices");
+  if (event.tables.size() != run.choices.size() || event.rows.size() != run.choices.size())
+    return bad("whose tables do not match its choices");
   if (run.key != import.key || run.epoch != import.epoch) return bad("of another stream than was offered");
   std::uint32_t unfinished = 0;
   for (std::size_t i = 0; i < run.choices.size(); ++i) {

@@ -23,7 +23,8 @@ void BatcherState::on_result(const core::StepResult& result, Instant now, Action
   flush_tokens(now, out);
   for (const auto& e : scheduled_) {
     const auto& s = streams_[e.slot];
-    if (s.state == StreamState::running && s.unfinished == 0) end_stream(e.slot, core::Errc::unknown_request, "the stream has finished", now, out);
+    if (s.state == StreamState::running && s.unfinished == 0)
+      end_stream(e.slot, core::Errc::unknown_request, "the stream has finished", now, out);
   }
   for (const auto slot : ending_) {
     streams_[slot].in_flight = false;

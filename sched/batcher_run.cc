@@ -27,7 +27,9 @@ std::optional<core::Error> malformed(const core::Run& run, const core::ReplicaIn
   if (run.choices.empty() || run.choices.size() != request.choices)
     return bad("a Run with " + std::to_string(run.choices.size()) + " choices of a request for " + std::to_string(request.choices));
   if (request.tokens_max == 0) return bad("tokens_max = 0: want at least 1");
-  const auto known_token = [&info](core::TokenId id) { return id >= 0 && (info.vocabulary == 0 || static_cast<std::uint32_t>(id) < info.vocabulary); };
+  const auto known_token = [&info](core::TokenId id) {
+    return id >= 0 && (info.vocabulary == 0 || static_cast<std::uint32_t>(id) < info.vocabulary);
+  };
   bool alive = false;
   bool tokens_known = std::all_of(request.prompt.begin(), request.prompt.end(), known_token);
   for (const auto& choice : run.choices) {
@@ -51,7 +53,8 @@ std::optional<core::Error> BatcherState::capacity_refusal(const core::Request& r
     return none("prompt of " + std::to_string(prompt) + " tokens + tokens_max " + std::to_string(request.tokens_max) + " = " +
                 std::to_string(length) + ": more than the context of " + std::to_string(info.context_max) + " tokens");
   if (unfinished > limits.sequences_max)
-    return none(std::to_string(unfinished) + " choices: more than the " + std::to_string(limits.sequences_max) + " sequences of this replica");
+    return none(std::to_string(unfinished) + " choices: more than the " + std::to_string(limits.sequences_max) +
+                " sequences of this replica");
   // The last token generated is never fed back, so its row is not needed.
   const std::uint64_t shared = prompt / block_tokens;
   const std::uint64_t own = (length - 1 + block_tokens - 1) / block_tokens - shared;
@@ -77,7 +80,11 @@ std::optional<core::Error> BatcherState::refusal(const core::Run& run) const {
 void BatcherState::refuse(const core::Run& run, core::Error&& error, Instant now, Actions& out) {
   remember_ended({run.key, run.epoch.owner}, run.epoch.counter, now);
   post(run.owner,
-       core::RunRefused{.key = run.key, .epoch = run.epoch, .replica = self, .code = error.code, .reason = std::move(error.message),
+       core::RunRefused{.key = run.key,
+                        .epoch = run.epoch,
+                        .replica = self,
+                        .code = error.code,
+                        .reason = std::move(error.message),
                         .retry_after = error.retry_after},
        out);
 }
@@ -103,7 +110,7 @@ void BatcherState::on_run(const core::Run& run, Instant now, Actions& out) {
     if (run.epoch.counter == s.epoch.counter) {
       auto again = s.accepted;
       again.report = report_number;
-      return post(s.owner, std::move(again), out);
+      return post(s.owner, again, out);
     }
     end_stream(slot, core::Errc::cancelled, "the owner runs the stream under a newer epoch", now, out);
   }
@@ -123,7 +130,11 @@ void BatcherState::on_run(const core::Run& run, Instant now, Actions& out) {
   enqueue(slot);
   std::uint32_t held = 0;
   while (held < s.prompt_names.size() && ledger.find(s.prompt_names[held]) != core::no_block) ++held;
-  s.accepted = {.key = s.key, .epoch = s.epoch, .replica = self, .report = report_number, .cached_tokens = std::min(held * block_tokens, s.prompt() - 1)};
+  s.accepted = {.key = s.key,
+                .epoch = s.epoch,
+                .replica = self,
+                .report = report_number,
+                .cached_tokens = std::min(held * block_tokens, s.prompt() - 1)};
   post(s.owner, core::RunAccepted{s.accepted}, out);
 }
 
@@ -142,10 +153,12 @@ void BatcherState::on_names(const core::BlockNames& message, Actions&) {
   if (s == nullptr || message.choice >= s->choices.size()) return;
   auto& c = s->choices[message.choice];
   const std::uint32_t in_prompt = s->prompt() / block_tokens;
-  if (message.first_block < in_prompt || message.first_block - in_prompt > c.names.size()) return;  // a gap: names are told again with the next Run
+  if (message.first_block < in_prompt || message.first_block - in_prompt > c.names.size())
+    return;  // a gap: names are told again with the next Run
   const std::size_t offset = message.first_block - in_prompt;
   const std::size_t names_max = s->known(c) / block_tokens - in_prompt;
-  for (std::size_t i = c.names.size() - offset; i < message.names.size() && c.names.size() < names_max; ++i) c.names.push_back(message.names[i]);
+  for (std::size_t i = c.names.size() - offset; i < message.names.size() && c.names.size() < names_max; ++i)
+    c.names.push_back(message.names[i]);
   if (!c.waits) name_filled(*s, c, message.first_block * block_tokens, c.computed);
 }
 

@@ -20,7 +20,9 @@ namespace spillway::sched {
 inline constexpr std::uint32_t no_slot = 0xffffffffU;
 
 /// Blocks that `rows` rows fill or begin.
-constexpr std::uint32_t blocks_for(std::uint32_t rows) { return (rows + core::block_tokens - 1) / core::block_tokens; }
+constexpr std::uint32_t blocks_for(std::uint32_t rows) {
+  return (rows + core::block_tokens - 1) / core::block_tokens;
+}
 
 /// One choice of a stream. `computed` rows of its positions lie in the blocks of `table`.
 struct BatchChoice {
@@ -28,7 +30,7 @@ struct BatchChoice {
   std::vector<core::BlockName> names;  ///< of blocks floor(prompt / 16) and on, as far as known
   core::FinishReason finish = core::FinishReason::none;
   core::SequenceId sequence;
-  std::vector<BlockId> table;          ///< may reach beyond `computed`: blocks set aside for the prompt
+  std::vector<BlockId> table;  ///< may reach beyond `computed`: blocks set aside for the prompt
   std::uint32_t computed = 0;
   std::uint32_t chunk = 0;             ///< rows in the step being planned or in flight
   std::uint32_t exported = 0;          ///< rows whose blocks the running export has told, but for growth in the last of them
@@ -39,11 +41,11 @@ struct BatchChoice {
 };
 
 enum class StreamState : std::uint8_t {
-  unused,   ///< slot is free
+  unused,  ///< slot is free
   queued,
   running,
-  frozen,   ///< exported and stopped; neither in the queue nor in the running set
-  ending,   ///< over, but the step in flight still uses its blocks
+  frozen,  ///< exported and stopped; neither in the queue nor in the running set
+  ending,  ///< over, but the step in flight still uses its blocks
 };
 
 struct BatchStream {
@@ -56,17 +58,17 @@ struct BatchStream {
   std::vector<BatchChoice> choices;
   std::vector<core::BlockName> prompt_names;
   Instant deadline = core::never;
-  Instant climb_at{};              ///< queued: when it climbs to the next class
+  Instant climb_at{};  ///< queued: when it climbs to the next class
   std::uint64_t arrival = 0;
-  std::uint64_t admitted = 0;      ///< order of admission; 0 = still in the queue
-  std::uint8_t queue_class = 0;    ///< effective class in the queue
-  bool opened = false;             ///< the worker knows its sequences
-  bool in_flight = false;          ///< has rows in the step in flight
-  std::uint32_t unfinished = 0;    ///< choices
-  std::uint32_t waiting = 0;       ///< choices that wait for the leader
-  std::uint32_t leader = 0;        ///< computes the prompt for those that wait
-  TransferId exporting;            ///< zero: none
-  core::RunAccepted accepted;      ///< as told, for repetition
+  std::uint64_t admitted = 0;    ///< order of admission; 0 = still in the queue
+  std::uint8_t queue_class = 0;  ///< effective class in the queue
+  bool opened = false;           ///< the worker knows its sequences
+  bool in_flight = false;        ///< has rows in the step in flight
+  std::uint32_t unfinished = 0;  ///< choices
+  std::uint32_t waiting = 0;     ///< choices that wait for the leader
+  std::uint32_t leader = 0;      ///< computes the prompt for those that wait
+  TransferId exporting;          ///< zero: none
+  core::RunAccepted accepted;    ///< as told, for repetition
 
   std::uint32_t prompt() const { return static_cast<std::uint32_t>(request->prompt.size()); }
   /// Rows still to be computed before each choice's next token.
@@ -97,15 +99,15 @@ struct BatchExport {
   struct Known {
     BlockId block = core::no_block;
     std::uint32_t first_token = 0;
-    std::uint32_t rows = 0;         ///< as told last
+    std::uint32_t rows = 0;  ///< as told last
   };
   std::uint32_t slot = no_slot;
-  std::vector<Known> blocks;        ///< by ordinal; each is pinned until the export ends
+  std::vector<Known> blocks;                            ///< by ordinal; each is pinned until the export ends
   std::unordered_map<BlockId, std::uint32_t> ordinals;  ///< looked up, never iterated
   std::uint32_t decode_steps = 0;
-  bool touched = false;             ///< by the step in flight
+  bool touched = false;  ///< by the step in flight
   bool sampled = false;
-  bool freeze = false;              ///< at the next step border ...
+  bool freeze = false;                 ///< at the next step border ...
   std::uint32_t decode_steps_max = 0;  ///< ... unless it has made more decode steps than these by then
 };
 
@@ -293,17 +295,17 @@ class BatcherState {
   void check_stream(const BatchStream& s, std::uint32_t slot, std::vector<std::uint32_t>& tables, std::vector<std::uint32_t>& pins) const;
   void check_sets() const;
 
-  std::deque<BatchStream> streams_;      // by slot
+  std::deque<BatchStream> streams_;  // by slot
   std::vector<std::uint32_t> free_slots_;
   std::unordered_map<Identity, std::uint32_t, StreamIdentityHash> by_identity_;  // looked up, never iterated
-  std::vector<std::uint32_t> running_;   // by class, then order of admission
+  std::vector<std::uint32_t> running_;                                           // by class, then order of admission
   std::vector<std::uint32_t> ending_;
   std::set<QueueKey> queue_[classes];
   std::set<std::pair<Instant, std::uint32_t>> climbs_;
   std::set<std::pair<Instant, std::uint32_t>> deadlines_;
   std::uint32_t queued_ = 0;
-  std::uint32_t admitted_choices_ = 0;   // sequence slots in use: unfinished choices of admitted streams
-  std::uint32_t reserved_choices_ = 0;   // sequence slots set aside for imports
+  std::uint32_t admitted_choices_ = 0;  // sequence slots in use: unfinished choices of admitted streams
+  std::uint32_t reserved_choices_ = 0;  // sequence slots set aside for imports
   std::uint32_t admitted_streams_ = 0;
   std::uint64_t next_arrival_ = 1;
   std::uint64_t next_admission_ = 1;
@@ -324,9 +326,9 @@ class BatcherState {
   std::uint32_t budget_ = 0;
   bool preempted_ = false;
   std::vector<Scheduled> scheduled_;
-  std::vector<Scheduled> targets_;       // one per sample target of the plan, in order
+  std::vector<Scheduled> targets_;  // one per sample target of the plan, in order
   std::vector<core::SequenceId> closes_;
-  std::vector<std::uint32_t> order_;     // scratch
+  std::vector<std::uint32_t> order_;  // scratch
   std::vector<core::StepItem> spare_items_;
   DecodeStart decode_start_;             // whom to begin with when the budget did not reach everyone
   std::uint64_t blocked_arrival_ = 0;    // head of the queue that did not fit ...

@@ -59,7 +59,7 @@ class BlockLedger {
 
  private:
   struct Block {
-    core::BlockName name;       // zero: none
+    core::BlockName name;  // zero: none
     std::uint32_t tables = 0;
     std::uint32_t pins = 0;
     core::BlockId next = core::no_block;  // in the free list or the LRU list

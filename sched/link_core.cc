@@ -19,14 +19,16 @@ using core::MessagePtr;
 
 namespace {
 
-constexpr std::size_t superseded_max = 64;   // dead incarnations of the peer that are remembered
-constexpr std::size_t known_max = 8;         // incarnations that have shown themselves
-constexpr std::uint32_t ack_every = 32;      // messages received before an ack is sent without waiting
+constexpr std::size_t superseded_max = 64;  // dead incarnations of the peer that are remembered
+constexpr std::size_t known_max = 8;        // incarnations that have shown themselves
+constexpr std::uint32_t ack_every = 32;     // messages received before an ack is sent without waiting
 constexpr std::uint64_t frame_header_bytes = 128;
-constexpr int refused_slowdown = 10;         // hellos to a peer that refused us are this much rarer
+constexpr int refused_slowdown = 10;  // hellos to a peer that refused us are this much rarer
 constexpr Duration bulk_lost_after = std::chrono::seconds(1);
 
-std::size_t index(Lane lane) { return static_cast<std::size_t>(lane); }
+std::size_t index(Lane lane) {
+  return static_cast<std::size_t>(lane);
+}
 
 std::uint64_t bulk_size(const core::Message& message) {
   const auto* frame = std::get_if<core::PageFrame>(&message);
@@ -36,16 +38,16 @@ std::uint64_t bulk_size(const core::Message& message) {
 /// What is known of one incarnation of the peer. Session numbers of one process only grow.
 struct Known {
   Incarnation incarnation;
-  std::uint64_t seen = 0;     ///< its highest session number
-  std::uint64_t ended = 0;    ///< its session we were up with last: never again
-  bool greeted = false;       ///< `hello` is known
+  std::uint64_t seen = 0;   ///< its highest session number
+  std::uint64_t ended = 0;  ///< its session we were up with last: never again
+  bool greeted = false;     ///< `hello` is known
   core::Hello hello;
 };
 
 /// A session number of ours, and the peer's session we answered in it: the only one that may be bound to it unasked.
 struct Offer {
   std::uint64_t mine = 0;
-  Incarnation to;             ///< zero: nobody was answered yet
+  Incarnation to;  ///< zero: nobody was answered yet
   std::uint64_t session = 0;
 };
 
@@ -67,27 +69,27 @@ struct LinkCore::State {
   std::deque<Known> known;
   std::deque<Incarnation> superseded;
   bool is_up = false;
-  Incarnation peer;                   // the one we are up with, or were last
-  std::uint64_t bound = 0;            // its session
+  Incarnation peer;         // the one we are up with, or were last
+  std::uint64_t bound = 0;  // its session
   core::Hello peer_hello;
-  Offer offer;                        // up: of the session; down: of the next one
-  Offer candidate;                    // up: to another incarnation that greets us (mine zero: none)
+  Offer offer;      // up: of the session; down: of the next one
+  Offer candidate;  // up: to another incarnation that greets us (mine zero: none)
   bool is_suspect = false;
-  Instant hello_at{};                 // next hello while down
+  Instant hello_at{};  // next hello while down
   Instant refused_until{};
   std::string refused_told;
 
   // Of the session.
   LinkLane lanes[2];
-  std::vector<LinkLane::Due> due;     // scratch
-  std::vector<MessagePtr> in_order;   // scratch
+  std::vector<LinkLane::Due> due;    // scratch
+  std::vector<MessagePtr> in_order;  // scratch
   Instant heard{};
-  Instant beat{};                     // last heartbeat received
+  Instant beat{};  // last heartbeat received
   bool beaten = false;
   Suspicion suspicion;
   Instant heartbeat_at = core::never;
   Instant ack_at = core::never;
-  std::uint32_t unanswered = 0;       // messages received since our last envelope
+  std::uint32_t unanswered = 0;  // messages received since our last envelope
   // Bulk out: sequence of a bulk envelope = bytes sent in the session, itself included; so losses show as gaps.
   std::uint64_t bulk_sent = 0;
   std::uint64_t bulk_credited = 0;
@@ -97,13 +99,19 @@ struct LinkCore::State {
   std::uint64_t bulk_high = 0;
   std::uint64_t bulk_unconsumed = 0;
   std::uint64_t bulk_told = 0;
-  std::uint64_t bulk_mark = 0;        // what the peer said it had sent ...
-  Instant bulk_mark_at = core::never; // ... a while ago: what has not come by then is lost
+  std::uint64_t bulk_mark = 0;         // what the peer said it had sent ...
+  Instant bulk_mark_at = core::never;  // ... a while ago: what has not come by then is lost
 
-  State(core::NodeId self_node, Incarnation self_incarnation, core::NodeId peer_node, const core::Hello& our_hello, const LinkLimits& link_limits,
-        std::uint64_t session_seed)
-      : self(self_node), incarnation(self_incarnation), node(peer_node), hello(our_hello), limits(link_limits), next_session((session_seed >> 16) + 1),
-        lanes{lane(), lane()}, suspicion(limits.phi_suspect_tenths, limits.heartbeat) {
+  State(core::NodeId self_node, Incarnation self_incarnation, core::NodeId peer_node, const core::Hello& our_hello,
+        const LinkLimits& link_limits, std::uint64_t session_seed)
+      : self(self_node),
+        incarnation(self_incarnation),
+        node(peer_node),
+        hello(our_hello),
+        limits(link_limits),
+        next_session((session_seed >> 16) + 1),
+        lanes{lane(), lane()},
+        suspicion(limits.phi_suspect_tenths, limits.heartbeat) {
     hello.credit_bytes = limits.credit_bytes;
     offer.mine = next_session++;
   }
@@ -297,8 +305,8 @@ struct LinkCore::State {
 
   void refuse_version(const Envelope& e, Actions& out) {
     const auto theirs = e.version != core::protocol_version ? e.version : e.hello.version;
-    const std::string text = "protocol version " + std::to_string(theirs) + " of the peer and version " + std::to_string(core::protocol_version) +
-                             " of this node do not match";
+    const std::string text = "protocol version " + std::to_string(theirs) + " of the peer and version " +
+                             std::to_string(core::protocol_version) + " of this node do not match";
     auto refusal = envelope(EnvelopeKind::refuse, e.incarnation, offer.mine);
     refusal.text = text;
     transmit(std::move(refusal), out);
@@ -396,7 +404,8 @@ struct LinkCore::State {
   Instant suspect_time() const { return heard + std::max(limits.suspect_min, suspicion.silence_max()); }
 
   void on_tick(Instant now, Actions& out) {
-    if (is_up && now >= heard + limits.dead_after) go_down("silent for " + std::to_string((now - heard) / std::chrono::milliseconds(1)) + " ms", now, out);
+    if (is_up && now >= heard + limits.dead_after)
+      go_down("silent for " + std::to_string((now - heard) / std::chrono::milliseconds(1)) + " ms", now, out);
     if (!is_up) {
       if (now >= hello_at) say_hello(now, out);
       return;
@@ -432,7 +441,8 @@ struct LinkCore::State {
 
   Instant next_tick() const {
     if (!is_up) return hello_at;
-    Instant next = std::min({heard + limits.dead_after, lanes[0].next_resend(), lanes[1].next_resend(), heartbeat_at, ack_at, bulk_mark_at});
+    Instant next =
+        std::min({heard + limits.dead_after, lanes[0].next_resend(), lanes[1].next_resend(), heartbeat_at, ack_at, bulk_mark_at});
     if (!is_suspect) next = std::min(next, suspect_time());
     return next;
   }
@@ -445,18 +455,36 @@ LinkCore::~LinkCore() = default;
 LinkCore::LinkCore(LinkCore&&) noexcept = default;
 LinkCore& LinkCore::operator=(LinkCore&&) noexcept = default;
 
-bool LinkCore::send(const MessagePtr& message, Instant now, Actions& out) { return state_->send(message, now, out); }
-void LinkCore::on(const Envelope& envelope, Instant now, Actions& out) { state_->on(envelope, now, out); }
-void LinkCore::consumed(std::uint64_t bulk_bytes, Instant now, Actions& out) { state_->consumed(bulk_bytes, now, out); }
-void LinkCore::on_tick(Instant now, Actions& out) { state_->on_tick(now, out); }
+bool LinkCore::send(const MessagePtr& message, Instant now, Actions& out) {
+  return state_->send(message, now, out);
+}
+void LinkCore::on(const Envelope& envelope, Instant now, Actions& out) {
+  state_->on(envelope, now, out);
+}
+void LinkCore::consumed(std::uint64_t bulk_bytes, Instant now, Actions& out) {
+  state_->consumed(bulk_bytes, now, out);
+}
+void LinkCore::on_tick(Instant now, Actions& out) {
+  state_->on_tick(now, out);
+}
 void LinkCore::set_hello(const core::Hello& hello) {
   state_->hello = hello;
   state_->hello.credit_bytes = state_->limits.credit_bytes;
 }
-Instant LinkCore::next_tick() const { return state_->next_tick(); }
-bool LinkCore::up() const { return state_->is_up; }
-bool LinkCore::suspect() const { return state_->is_suspect; }
-std::size_t LinkCore::unacked() const { return state_->lanes[0].unacked() + state_->lanes[1].unacked(); }
-Incarnation LinkCore::peer_incarnation() const { return state_->peer; }
+Instant LinkCore::next_tick() const {
+  return state_->next_tick();
+}
+bool LinkCore::up() const {
+  return state_->is_up;
+}
+bool LinkCore::suspect() const {
+  return state_->is_suspect;
+}
+std::size_t LinkCore::unacked() const {
+  return state_->lanes[0].unacked() + state_->lanes[1].unacked();
+}
+Incarnation LinkCore::peer_incarnation() const {
+  return state_->peer;
+}
 
 }  // namespace spillway::sched

@@ -20,9 +20,9 @@ struct LinkLimits {
   core::Duration resend{std::chrono::milliseconds(50)};        ///< first resend; doubles up to resend_max
   core::Duration resend_max{std::chrono::milliseconds(400)};
   core::Duration hello_interval{std::chrono::milliseconds(100)};
-  std::uint32_t unacked_messages_max = 65536;                  ///< per lane; more is an overflow: the peer is treated as dead
-  std::uint32_t reorder_max = 4096;                            ///< out-of-order envelopes kept per lane
-  std::uint64_t credit_bytes = 8U << 20;                       ///< bulk bytes we let a peer have in flight towards us
+  std::uint32_t unacked_messages_max = 65536;  ///< per lane; more is an overflow: the peer is treated as dead
+  std::uint32_t reorder_max = 4096;            ///< out-of-order envelopes kept per lane
+  std::uint64_t credit_bytes = 8U << 20;       ///< bulk bytes we let a peer have in flight towards us
 };
 
 /// One side of the link to one peer. Control and token lanes: in order, once, resent until acknowledged, within one session of
@@ -36,10 +36,10 @@ struct LinkLimits {
 /// queued for the old incarnation is dropped: cores hear of it through PeerDown and decide anew.
 class LinkCore {
  public:
-  struct Transmit {              ///< give to the transport
+  struct Transmit {  ///< give to the transport
     core::Envelope envelope;
   };
-  struct Deliver {               ///< a message from the peer, in order on its lane
+  struct Deliver {  ///< a message from the peer, in order on its lane
     core::MessagePtr message;
     std::uint64_t bulk_bytes = 0;  ///< bulk: call consumed(bulk_bytes) once the receiving core has taken it
   };
@@ -48,7 +48,7 @@ class LinkCore {
     core::Incarnation incarnation;
     core::Hello hello;
   };
-  struct PeerSuspect {           ///< gets no new work
+  struct PeerSuspect {  ///< gets no new work
     core::NodeId peer;
     bool suspect = true;
   };
@@ -57,11 +57,11 @@ class LinkCore {
     core::Incarnation incarnation;
     std::string reason;
   };
-  struct BulkCredit {            ///< the peer consumed: bytes now in flight towards it
+  struct BulkCredit {  ///< the peer consumed: bytes now in flight towards it
     core::NodeId peer;
     std::uint64_t bytes_in_flight = 0;
   };
-  struct Refused {               ///< the peer refuses us, or we it (versions named)
+  struct Refused {  ///< the peer refuses us, or we it (versions named)
     core::NodeId peer;
     std::string reason;
   };

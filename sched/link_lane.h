@@ -48,7 +48,7 @@ class LinkLane {
   std::uint32_t reorder_max_;
   core::Duration wait_;
   core::Instant resend_at_ = core::never;
-  std::deque<Sent> unacked_;            // of sequence acknowledged_ + 1 and on
+  std::deque<Sent> unacked_;  // of sequence acknowledged_ + 1 and on
   std::uint64_t acknowledged_ = 0;
   std::uint64_t received_ = 0;
   std::map<std::uint64_t, core::MessagePtr> early_;

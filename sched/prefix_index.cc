@@ -21,7 +21,9 @@ std::size_t PrefixIndex::place(const core::BlockName& name) const {
   return i;
 }
 
-core::BlockId PrefixIndex::find(const core::BlockName& name) const { return entries_[place(name)].block; }
+core::BlockId PrefixIndex::find(const core::BlockName& name) const {
+  return entries_[place(name)].block;
+}
 
 bool PrefixIndex::insert(const core::BlockName& name, core::BlockId block) {
   SPILLWAY_ASSERT(name);

@@ -8,9 +8,11 @@ namespace spillway::sched {
 
 namespace {
 /// Number of the 100 ms that hold `now`, plus one. The clock starts at zero or later.
-std::uint64_t tick_of(core::Instant now) { return static_cast<std::uint64_t>(now.time_since_epoch() / std::chrono::milliseconds(100)) + 1; }
-constexpr double fade = 0.98;           // a step counts half after 34 further ones
-constexpr double spread_min = 1.0;      // variance of rows below which the slope cannot be told
+std::uint64_t tick_of(core::Instant now) {
+  return static_cast<std::uint64_t>(now.time_since_epoch() / std::chrono::milliseconds(100)) + 1;
+}
+constexpr double fade = 0.98;       // a step counts half after 34 further ones
+constexpr double spread_min = 1.0;  // variance of rows below which the slope cannot be told
 }  // namespace
 
 void StepTime::learn(std::uint32_t rows, core::Duration elapsed) {

@@ -43,7 +43,8 @@ core::Duration Suspicion::silence_max() const {
   const std::int64_t mean = count == 0 ? expected_us_ : sum_us_ / count;
   const std::int64_t variance = count == 0 ? 0 : std::max<std::int64_t>(0, squares_us_ / count - mean * mean);
   // A calm window must not make a hair trigger: at least a quarter of the expected interval.
-  const std::int64_t deviation = std::max<std::int64_t>(expected_us_ / 4, static_cast<std::int64_t>(integer_sqrt(static_cast<std::uint64_t>(variance))));
+  const std::int64_t deviation =
+      std::max<std::int64_t>(expected_us_ / 4, static_cast<std::int64_t>(integer_sqrt(static_cast<std::uint64_t>(variance))));
   const std::size_t whole = std::min<std::size_t>(phi_tenths_ / 10, 12) - 1;
   const std::size_t above = std::min<std::size_t>(whole + 1, 11);
   const std::int64_t z = z_table[whole] + (z_table[above] - z_table[whole]) * static_cast<std::int64_t>(phi_tenths_ % 10) / 10;

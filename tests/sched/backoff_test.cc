@@ -32,8 +32,8 @@ BOOST_AUTO_TEST_CASE(a_calm_while_counts_from_the_end_of_the_wait) {
   sched::Backoff wait({.first = 4s, .limit = 8s, .calm = 10s});
   const core::Instant t0{};
   BOOST_TEST((wait.failed(t0) == 4s));
-  BOOST_TEST((wait.failed(t0 + 13s) == 8s));   // 9 s after the restart at 4 s: not calm yet
-  BOOST_TEST((wait.failed(t0 + 31s) == 4s));   // 10 s after the restart at 21 s
+  BOOST_TEST((wait.failed(t0 + 13s) == 8s));  // 9 s after the restart at 4 s: not calm yet
+  BOOST_TEST((wait.failed(t0 + 31s) == 4s));  // 10 s after the restart at 21 s
 }
 
 BOOST_AUTO_TEST_CASE(huge_limits_do_not_overflow) {

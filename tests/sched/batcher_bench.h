@@ -20,7 +20,7 @@ struct RunOptions {
   std::uint32_t tokens_max = 8;
   core::ServiceClass service_class = core::ServiceClass::interactive;
   core::Duration deadline{0};
-  std::uint32_t family = 0;      ///< prompts of one family are prefixes of each other
+  std::uint32_t family = 0;  ///< prompts of one family are prefixes of each other
   std::uint64_t seed = 1;
   bool names = true;
   bool ignore_eos = true;
@@ -138,7 +138,8 @@ struct Bench {
   std::vector<core::BlockName> added_names() const {
     std::vector<core::BlockName> result;
     for (const auto& action : out) {
-      if (const auto* changed = std::get_if<BatcherCore::NamesChanged>(&action)) result.insert(result.end(), changed->added.begin(), changed->added.end());
+      if (const auto* changed = std::get_if<BatcherCore::NamesChanged>(&action))
+        result.insert(result.end(), changed->added.begin(), changed->added.end());
     }
     return result;
   }

@@ -38,9 +38,12 @@ struct Refusal {
   friend std::ostream& operator<<(std::ostream& out, const Refusal& r) { return out << r.rule; }
 };
 const Refusal refusals[] = {
-    {"longer than the context", [](core::Run&, core::Request& r) { r.tokens_max = 1005; }, Errc::no_capacity, "prompt of 20 tokens + tokens_max 1005 = 1025: more than the context of 1024"},
-    {"more blocks than the pool", [](core::Run&, core::Request& r) { r.tokens_max = 146; }, Errc::no_capacity, "need 11 blocks: more than the pool of 10"},
-    {"more choices than sequences", [](core::Run& run, core::Request& r) { r.choices = 9, run.choices.resize(9); }, Errc::no_capacity, "9 choices: more than the 8 sequences"},
+    {"longer than the context", [](core::Run&, core::Request& r) { r.tokens_max = 1005; }, Errc::no_capacity,
+     "prompt of 20 tokens + tokens_max 1005 = 1025: more than the context of 1024"},
+    {"more blocks than the pool", [](core::Run&, core::Request& r) { r.tokens_max = 146; }, Errc::no_capacity,
+     "need 11 blocks: more than the pool of 10"},
+    {"more choices than sequences", [](core::Run& run, core::Request& r) { r.choices = 9, run.choices.resize(9); }, Errc::no_capacity,
+     "9 choices: more than the 8 sequences"},
     {"an unknown required bit", [](core::Run&, core::Request& r) { r.required = 1U << 9; }, Errc::unsupported, "feature bit 9"},
     {"another model", [](core::Run&, core::Request& r) { r.model = {6}; }, Errc::unknown_model, "tiny"},
     {"no request", [](core::Run& run, core::Request&) { run.request.reset(); }, Errc::bad_argument, "prompt"},
@@ -48,9 +51,12 @@ const Refusal refusals[] = {
     {"a token outside the vocabulary", [](core::Run&, core::Request& r) { r.prompt[3] = 97; }, Errc::bad_argument, "vocabulary of 97"},
     {"a negative token", [](core::Run&, core::Request& r) { r.prompt[3] = -1; }, Errc::bad_argument, "vocabulary"},
     {"a bad token so far", [](core::Run& run, core::Request&) { run.choices[0].tokens = {99}; }, Errc::bad_argument, "vocabulary"},
-    {"choices that do not match", [](core::Run& run, core::Request&) { run.choices.resize(2); }, Errc::bad_argument, "2 choices of a request for 1"},
-    {"nothing left to run", [](core::Run& run, core::Request&) { run.choices[0].finish = core::FinishReason::stop; }, Errc::bad_argument, "all over"},
-    {"as many tokens as it may have", [](core::Run& run, core::Request&) { run.choices[0].tokens.assign(8, 1); }, Errc::bad_argument, "tokens_max"},
+    {"choices that do not match", [](core::Run& run, core::Request&) { run.choices.resize(2); }, Errc::bad_argument,
+     "2 choices of a request for 1"},
+    {"nothing left to run", [](core::Run& run, core::Request&) { run.choices[0].finish = core::FinishReason::stop; }, Errc::bad_argument,
+     "all over"},
+    {"as many tokens as it may have", [](core::Run& run, core::Request&) { run.choices[0].tokens.assign(8, 1); }, Errc::bad_argument,
+     "tokens_max"},
     {"tokens_max of zero", [](core::Run&, core::Request& r) { r.tokens_max = 0; }, Errc::bad_argument, "tokens_max"},
 };
 BOOST_DATA_TEST_CASE(what_cannot_run_is_refused_by_name, bdata::make(refusals), c) {

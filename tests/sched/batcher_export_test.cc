@@ -9,7 +9,9 @@ using namespace spillway::sched::test;
 
 namespace {
 const core::TransferId transfer{31};
-ExportBegin begin(const core::Run& run) { return {.transfer = transfer, .key = run.key, .epoch = run.epoch}; }
+ExportBegin begin(const core::Run& run) {
+  return {.transfer = transfer, .key = run.key, .epoch = run.epoch};
+}
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(batcher_export)
@@ -128,7 +130,8 @@ BOOST_AUTO_TEST_CASE(a_new_block_of_a_fork_is_not_told_before_its_copy_was_made)
   const auto plan = b.plan();  // copies
   b.give(begin(run));
   const auto grown = b.told<ExportGrown>();
-  for (const auto& block : grown[0].blocks) BOOST_TEST(std::none_of(plan->copies.begin(), plan->copies.end(), [&](const auto& c) { return c.to == block.block; }));
+  for (const auto& block : grown[0].blocks)
+    BOOST_TEST(std::none_of(plan->copies.begin(), plan->copies.end(), [&](const auto& c) { return c.to == block.block; }));
   b.finish(*plan);
 }
 
@@ -220,7 +223,8 @@ BOOST_AUTO_TEST_CASE(pins_hold_the_blocks_of_a_choice_that_ended) {
   Bench b;
   const auto run = make_run(1, 1, {.prompt = 20, .choices = 2, .tokens_max = 30});
   auto again = continued(run, 2, 1, false);
-  while (again.choices[0].tokens.size() < 28) again.choices[0].tokens.push_back(undisturbed(*run.request, 0)[again.choices[0].tokens.size()].token);
+  while (again.choices[0].tokens.size() < 28)
+    again.choices[0].tokens.push_back(undisturbed(*run.request, 0)[again.choices[0].tokens.size()].token);
   b.give(again);
   b.give(begin(again));
   while (b.heard(again, 0).size() < 2) BOOST_REQUIRE(b.step());

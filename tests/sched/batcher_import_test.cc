@@ -24,8 +24,13 @@ struct Source {
     frozen = bench.told<ExportFrozen>()[0];
   }
   ImportReserve reserve() const {
-    ImportReserve event{.transfer = transfer, .key = run.key, .epoch = next_epoch(), .choices = static_cast<std::uint32_t>(run.choices.size()), .blocks = {}};
-    for (const auto& b : frozen.blocks) event.blocks.push_back({.ordinal = b.ordinal, .name = b.name, .first_token = b.first_token, .rows = b.rows});
+    ImportReserve event{.transfer = transfer,
+                        .key = run.key,
+                        .epoch = next_epoch(),
+                        .choices = static_cast<std::uint32_t>(run.choices.size()),
+                        .blocks = {}};
+    for (const auto& b : frozen.blocks)
+      event.blocks.push_back({.ordinal = b.ordinal, .name = b.name, .first_token = b.first_token, .rows = b.rows});
     return event;
   }
   ImportCommit commit() const {
@@ -47,8 +52,12 @@ struct Source {
   ExportFrozen frozen;
 };
 
-ImportReserved reserved(const Bench& b) { return b.told<ImportReserved>().back(); }
-ImportCommitted committed(const Bench& b) { return b.told<ImportCommitted>().back(); }
+ImportReserved reserved(const Bench& b) {
+  return b.told<ImportReserved>().back();
+}
+ImportCommitted committed(const Bench& b) {
+  return b.told<ImportCommitted>().back();
+}
 
 std::vector<core::TokenOut> rest(const core::Run& run, std::uint32_t choice, std::size_t from) {
   const auto all = undisturbed(*run.request, choice);

@@ -267,7 +267,8 @@ BOOST_AUTO_TEST_CASE(a_choice_that_ends_frees_its_blocks_while_the_others_go_on)
   Bench b;
   auto run = make_run(1, 1, {.prompt = 20, .choices = 2, .tokens_max = 30});
   auto again = continued(run, 2, 1, false);
-  while (again.choices[0].tokens.size() < 28) again.choices[0].tokens.push_back(undisturbed(*run.request, 0)[again.choices[0].tokens.size()].token);
+  while (again.choices[0].tokens.size() < 28)
+    again.choices[0].tokens.push_back(undisturbed(*run.request, 0)[again.choices[0].tokens.size()].token);
   b.give(again);
   while (b.heard(again, 0).size() < 2) BOOST_REQUIRE(b.step());
   const auto used = b.core.report(b.now).blocks_used;

@@ -16,15 +16,16 @@ WorldCounts play(WorldOptions options, std::uint64_t seeds) {
       sum += World(options).play();
     }
   }
-  BOOST_TEST_MESSAGE("streams: finished " << sum.finished << ", cancelled " << sum.cancelled << ", expired " << sum.expired << ", refused " << sum.refused
-                                          << ", returned " << sum.returned << ", orphaned " << sum.orphaned << ", replaced " << sum.replaced << ", replays "
-                                          << sum.replays);
-  BOOST_TEST_MESSAGE("blocks: preemptions " << sum.preemptions << ", copies " << sum.copies << ", forks " << sum.forks << ", prefix hit tokens "
-                                            << sum.prefix_hit_tokens << ", names told " << sum.names_told << ", gone " << sum.names_gone << ", mixed steps "
-                                            << sum.mixed_steps);
-  BOOST_TEST_MESSAGE("moves: exports " << sum.exports << ", committed " << sum.moves << ", thawed " << sum.thaws << ", ended " << sum.exports_ended
-                                       << ", imports refused " << sum.imports_refused << ", blocks held " << sum.blocks_held << "; faults: workers "
-                                       << sum.worker_failures << ", owners " << sum.owner_deaths << ", cancels in a step " << sum.dropped_results);
+  BOOST_TEST_MESSAGE("streams: finished " << sum.finished << ", cancelled " << sum.cancelled << ", expired " << sum.expired << ", refused "
+                                          << sum.refused << ", returned " << sum.returned << ", orphaned " << sum.orphaned << ", replaced "
+                                          << sum.replaced << ", replays " << sum.replays);
+  BOOST_TEST_MESSAGE("blocks: preemptions " << sum.preemptions << ", copies " << sum.copies << ", forks " << sum.forks
+                                            << ", prefix hit tokens " << sum.prefix_hit_tokens << ", names told " << sum.names_told
+                                            << ", gone " << sum.names_gone << ", mixed steps " << sum.mixed_steps);
+  BOOST_TEST_MESSAGE("moves: exports " << sum.exports << ", committed " << sum.moves << ", thawed " << sum.thaws << ", ended "
+                                       << sum.exports_ended << ", imports refused " << sum.imports_refused << ", blocks held "
+                                       << sum.blocks_held << "; faults: workers " << sum.worker_failures << ", owners " << sum.owner_deaths
+                                       << ", cancels in a step " << sum.dropped_results);
   return sum;
 }
 
@@ -68,7 +69,8 @@ BOOST_AUTO_TEST_CASE(without_faults_every_stream_finishes) {
 }
 
 BOOST_AUTO_TEST_CASE(a_budget_below_the_number_of_decodes_starves_nobody) {
-  const auto sum = play({.blocks = 60, .step_tokens_max = 3, .sequences_max = 16, .streams = 30, .prompt_max = 40, .faults = false, .moves = false}, 20);
+  const auto sum =
+      play({.blocks = 60, .step_tokens_max = 3, .sequences_max = 16, .streams = 30, .prompt_max = 40, .faults = false, .moves = false}, 20);
   BOOST_TEST(sum.finished == 20U * 30U);
 }
 

@@ -15,11 +15,14 @@ void must(bool holds, const char* rule) {
 }  // namespace
 
 WorldCounts& WorldCounts::operator+=(const WorldCounts& o) {
-  finished += o.finished, cancelled += o.cancelled, expired += o.expired, refused += o.refused, returned += o.returned, orphaned += o.orphaned;
-  preemptions += o.preemptions, copies += o.copies, forks += o.forks, prefix_hit_tokens += o.prefix_hit_tokens, mixed_steps += o.mixed_steps;
+  finished += o.finished, cancelled += o.cancelled, expired += o.expired, refused += o.refused, returned += o.returned,
+      orphaned += o.orphaned;
+  preemptions += o.preemptions, copies += o.copies, forks += o.forks, prefix_hit_tokens += o.prefix_hit_tokens,
+      mixed_steps += o.mixed_steps;
   exports += o.exports, moves += o.moves, thaws += o.thaws, exports_ended += o.exports_ended, imports_refused += o.imports_refused;
   blocks_held += o.blocks_held, worker_failures += o.worker_failures, owner_deaths += o.owner_deaths;
-  replaced += o.replaced, replays += o.replays, dropped_results += o.dropped_results, names_told += o.names_told, names_gone += o.names_gone;
+  replaced += o.replaced, replays += o.replays, dropped_results += o.dropped_results, names_told += o.names_told,
+      names_gone += o.names_gone;
   return *this;
 }
 
@@ -115,7 +118,8 @@ void World::send_names(Stream& s) {
   const auto all = names_of(*s.request, got.tokens);
   const std::size_t from = s.request->prompt.size() / block_tokens + got.names.size();
   if (from >= all.size()) return;
-  core::BlockNames message{.key = s.request->key, .epoch = s.epoch, .choice = choice, .first_block = static_cast<std::uint32_t>(from), .names = {}};
+  core::BlockNames message{
+      .key = s.request->key, .epoch = s.epoch, .choice = choice, .first_block = static_cast<std::uint32_t>(from), .names = {}};
   message.names.assign(all.begin() + static_cast<std::ptrdiff_t>(from), all.end());
   got.names.insert(got.names.end(), message.names.begin(), message.names.end());
   give(s.node, message);
@@ -139,7 +143,8 @@ void World::cancel(Stream& s) {
 void World::replay(Stream& s) {
   ++counts_.replays;
   auto old = s.last_run;
-  if (random_.one_in(2) && old.epoch.counter > 1) old.epoch.counter -= 1 + random_.below(static_cast<std::uint32_t>(std::min<std::uint64_t>(old.epoch.counter - 1, 3)));
+  if (random_.one_in(2) && old.epoch.counter > 1)
+    old.epoch.counter -= 1 + random_.below(static_cast<std::uint32_t>(std::min<std::uint64_t>(old.epoch.counter - 1, 3)));
   // An older epoch of this stream may never have been handed out for this key; it must lose against the newer one all the same.
   give(s.node, old);
 }
@@ -382,7 +387,8 @@ void World::reserve(TransferId id, const std::vector<ExportBlock>& blocks, std::
   auto& t = transfers_.at(id);
   ImportReserve event{.transfer = id, .key = t.key, .epoch = t.new_epoch, .choices = choices, .blocks = {}};
   for (const auto& b : blocks) {
-    if (!t.slots.contains(b.ordinal)) event.blocks.push_back({.ordinal = b.ordinal, .name = b.name, .first_token = b.first_token, .rows = b.rows});
+    if (!t.slots.contains(b.ordinal))
+      event.blocks.push_back({.ordinal = b.ordinal, .name = b.name, .first_token = b.first_token, .rows = b.rows});
   }
   t.reserved_any = true;
   give(t.to, event);
@@ -429,7 +435,8 @@ void World::local(std::uint32_t n, const ExportFrozen& event) {
   t.frozen = true;
   read_rows(t, event.blocks);
   const auto& s = streams_.at(t.key);
-  for (std::size_t c = 0; c < s.got.size(); ++c) must(s.over || (event.run.choices[c].tokens == s.got[c].tokens), "no token is under way after the freeze");
+  for (std::size_t c = 0; c < s.got.size(); ++c)
+    must(s.over || (event.run.choices[c].tokens == s.got[c].tokens), "no token is under way after the freeze");
   reserve(id, event.blocks, static_cast<std::uint32_t>(event.run.choices.size()));
   if (!transfers_.contains(id)) return;
   auto& pages = nodes_[t.to].worker->pages;

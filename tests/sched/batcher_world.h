@@ -14,14 +14,14 @@ namespace spillway::sched::test {
 
 struct WorldOptions {
   std::uint64_t seed = 1;
-  std::uint32_t blocks = 40;          ///< pool of each node
+  std::uint32_t blocks = 40;  ///< pool of each node
   std::uint32_t step_tokens_max = 24;
   std::uint32_t sequences_max = 12;
   std::uint32_t queue_max = 8;
   std::uint32_t streams = 60;
   std::uint32_t prompt_max = 150;
   std::uint32_t tokens_max = 60;
-  bool faults = true;                 ///< cancels, deadlines, dead owners, failing workers
+  bool faults = true;  ///< cancels, deadlines, dead owners, failing workers
   bool moves = true;
 };
 
@@ -43,8 +43,8 @@ class World {
   struct Node {
     std::unique_ptr<BatcherCore> core;
     std::unique_ptr<FakeWorker> worker;
-    std::optional<core::StepPlan> plan;   // in flight
-    std::set<core::BlockName> names;      // as announced
+    std::optional<core::StepPlan> plan;  // in flight
+    std::set<core::BlockName> names;     // as announced
     bool failed = false;
   };
   struct Stream {
@@ -53,8 +53,8 @@ class World {
     std::vector<core::ChoiceState> got;
     std::vector<core::BlockName> prompt_names;
     core::NodeId owner;
-    Epoch epoch;                 // handed out last and heard
-    std::optional<Epoch> moving; // also heard: of the move's destination
+    Epoch epoch;                  // handed out last and heard
+    std::optional<Epoch> moving;  // also heard: of the move's destination
     std::uint32_t node = 0;
     Instant deadline = core::never;
     Instant retry_at = core::never;
@@ -67,8 +67,8 @@ class World {
     Epoch epoch, new_epoch;
     std::uint32_t from = 0, to = 0;
     bool freezing = false, frozen = false, reserved_any = false;
-    std::vector<ExportBlock> blocks;            // by ordinal, as told last
-    std::vector<Page> rows;                     // as read
+    std::vector<ExportBlock> blocks;  // by ordinal, as told last
+    std::vector<Page> rows;           // as read
     std::map<std::uint32_t, ImportReserved::Slot> slots;
   };
 

@@ -9,7 +9,9 @@ using namespace spillway;
 using sched::BlockLedger;
 
 namespace {
-core::BlockName name(std::uint64_t n) { return {{n, n + 1}}; }
+core::BlockName name(std::uint64_t n) {
+  return {{n, n + 1}};
+}
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(block_ledger)

@@ -12,7 +12,9 @@ void must(bool holds, const char* rule) {
 }
 }  // namespace
 
-Row row_after(Row previous, core::TokenId token) { return mix(previous, static_cast<std::uint64_t>(token)); }
+Row row_after(Row previous, core::TokenId token) {
+  return mix(previous, static_cast<std::uint64_t>(token));
+}
 
 core::TokenOut draw(Row last, const core::Request& request, std::uint32_t choice, std::uint32_t index) {
   const std::uint64_t bits = mix(mix(last, request.sampling.seed), (std::uint64_t{choice} << 32) + index);
@@ -27,7 +29,9 @@ core::TokenOut draw(Row last, const core::Request& request, std::uint32_t choice
   return out;
 }
 
-core::BlockName name_of(Row last_row) { return {{mix(last_row, 11), mix(last_row, 12)}}; }
+core::BlockName name_of(Row last_row) {
+  return {{mix(last_row, 11), mix(last_row, 12)}};
+}
 
 std::vector<core::TokenOut> undisturbed(const core::Request& request, std::uint32_t choice) {
   Row row = 0;

@@ -21,10 +21,11 @@ LinkCounts play(LinkOptions options, std::uint64_t seeds) {
       sum += LinkWorld(options).play();
     }
   }
-  BOOST_TEST_MESSAGE("sent " << sum.sent << ", delivered " << sum.delivered << ", not taken while down " << sum.dropped_down << ", bulk " << sum.bulk_sent << "/"
-                             << sum.bulk_delivered << ", ups " << sum.ups << ", downs " << sum.downs << ", restarts " << sum.restarts << ", partitions "
-                             << sum.partitions << ", replays " << sum.replays << ", lost " << sum.lost << ", repeated " << sum.repeated << ", resent "
-                             << sum.resent << ", suspected " << sum.suspects);
+  BOOST_TEST_MESSAGE("sent " << sum.sent << ", delivered " << sum.delivered << ", not taken while down " << sum.dropped_down << ", bulk "
+                             << sum.bulk_sent << "/" << sum.bulk_delivered << ", ups " << sum.ups << ", downs " << sum.downs
+                             << ", restarts " << sum.restarts << ", partitions " << sum.partitions << ", replays " << sum.replays
+                             << ", lost " << sum.lost << ", repeated " << sum.repeated << ", resent " << sum.resent << ", suspected "
+                             << sum.suspects);
   return sum;
 }
 
@@ -32,7 +33,9 @@ const core::Instant t0{10s};
 const core::NodeId node_a{1};
 const core::NodeId node_b{2};
 
-core::MessagePtr control(std::uint64_t n = 1) { return core::make_message(core::CancelRun{.key = {}, .epoch = {{1}, n}}); }
+core::MessagePtr control(std::uint64_t n = 1) {
+  return core::make_message(core::CancelRun{.key = {}, .epoch = {{1}, n}});
+}
 core::MessagePtr page(std::uint32_t bytes) {
   core::PageFrame frame;
   frame.data_bytes = bytes;

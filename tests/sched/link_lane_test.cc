@@ -8,9 +8,15 @@ using sched::LinkLane;
 
 namespace {
 const core::Instant t0{1s};
-core::MessagePtr message(std::uint64_t n) { return core::make_message(core::CancelRun{.key = {}, .epoch = {{1}, n}}); }
-std::uint64_t number(const core::MessagePtr& m) { return std::get<core::CancelRun>(*m).epoch.counter; }
-LinkLane lane(std::uint32_t reorder_max = 8) { return {50ms, 400ms, reorder_max}; }
+core::MessagePtr message(std::uint64_t n) {
+  return core::make_message(core::CancelRun{.key = {}, .epoch = {{1}, n}});
+}
+std::uint64_t number(const core::MessagePtr& m) {
+  return std::get<core::CancelRun>(*m).epoch.counter;
+}
+LinkLane lane(std::uint32_t reorder_max = 8) {
+  return {50ms, 400ms, reorder_max};
+}
 std::vector<std::uint64_t> due_at(LinkLane& l, core::Instant now) {
   std::vector<LinkLane::Due> due;
   l.collect_due(now, due);

@@ -50,7 +50,8 @@ void LinkWorld::start(std::size_t side) {
   end.latest_met = {};
   end.to_consume.clear();
   end.in_flight_told = 0;
-  end.core = std::make_unique<LinkCore>(core::NodeId{side + 1}, end.incarnation, core::NodeId{2 - side}, core::Hello{}, options_.limits, random_.next());
+  end.core = std::make_unique<LinkCore>(core::NodeId{side + 1}, end.incarnation, core::NodeId{2 - side}, core::Hello{}, options_.limits,
+                                        random_.next());
 }
 
 void LinkWorld::restart(std::size_t side) {
@@ -83,14 +84,17 @@ void LinkWorld::transmit(std::size_t side, core::Envelope&& envelope) {
   Packet packet{1 - side, std::move(envelope)};
   must(packet.envelope.incarnation == ends_[side].incarnation, "an envelope says who sends it");
   const auto& e = packet.envelope;
-  if (e.kind == core::EnvelopeKind::data && e.lane != Lane::bulk && !sequences_seen_.emplace(e.session * 4 + static_cast<std::uint64_t>(e.lane), e.sequence).second)
+  if (e.kind == core::EnvelopeKind::data && e.lane != Lane::bulk &&
+      !sequences_seen_.emplace(e.session * 4 + static_cast<std::uint64_t>(e.lane), e.sequence).second)
     ++counts_.resent;
   if (past_.size() < 4000) past_.push_back(packet);
   if (cut_[side] || random_.below(100) < (healed_ ? 0 : options_.loss_percent)) {
     ++counts_.lost;
     return;
   }
-  const auto delay = [&] { return 100us + core::Duration(static_cast<std::int64_t>(random_.next() % static_cast<std::uint64_t>(options_.delay_max.count()))); };
+  const auto delay = [&] {
+    return 100us + core::Duration(static_cast<std::int64_t>(random_.next() % static_cast<std::uint64_t>(options_.delay_max.count())));
+  };
   if (!healed_ && random_.below(100) < options_.repeat_percent) {
     ++counts_.repeated;
     pipe_.emplace(now_ + delay() * 3, packet);

@@ -39,16 +39,16 @@ class LinkWorld {
   /// Messages one end sent on a lane between a PeerUp and the PeerDown after it.
   struct Life {
     std::vector<std::uint64_t> sent[2];
-    int heard_by = -1;           // number of the other end's session that got them
+    int heard_by = -1;  // number of the other end's session that got them
   };
   struct End {
     std::unique_ptr<LinkCore> core;
     core::Incarnation incarnation;
-    std::optional<core::Incarnation> up;       // PeerUp told and no PeerDown since
-    core::Incarnation latest_met;              // incarnations only grow in this test
-    int session = -1;                          // counts PeerUps of this end over all its incarnations
-    std::vector<Life> lives;                   // by session of this end
-    std::optional<int> hears_life;             // of the other end, in this session
+    std::optional<core::Incarnation> up;  // PeerUp told and no PeerDown since
+    core::Incarnation latest_met;         // incarnations only grow in this test
+    int session = -1;                     // counts PeerUps of this end over all its incarnations
+    std::vector<Life> lives;              // by session of this end
+    std::optional<int> hears_life;        // of the other end, in this session
     std::size_t heard[2] = {0, 0};
     std::uint64_t in_flight_told = 0;
     std::vector<std::uint64_t> to_consume;

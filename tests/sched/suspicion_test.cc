@@ -14,7 +14,9 @@ struct RootCase {
   friend std::ostream& operator<<(std::ostream& out, const RootCase& c) { return out << c.value; }
 };
 const RootCase roots[] = {{0, 0}, {1, 1}, {3, 1}, {4, 2}, {99, 9}, {100, 10}, {1'000'000, 1000}, {0xffffffffffffffffULL, 0xffffffffULL}};
-BOOST_DATA_TEST_CASE(integer_square_root, bdata::make(roots), c) { BOOST_TEST(sched::integer_sqrt(c.value) == c.root); }
+BOOST_DATA_TEST_CASE(integer_square_root, bdata::make(roots), c) {
+  BOOST_TEST(sched::integer_sqrt(c.value) == c.root);
+}
 
 BOOST_AUTO_TEST_CASE(before_anything_is_measured_the_expected_interval_counts) {
   const sched::Suspicion s(80, 100ms);
