@@ -165,6 +165,16 @@ BOOST_AUTO_TEST_CASE(a_prompt_computed_before_is_found_but_for_its_last_row) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(the_tail_of_a_cached_prompt_is_evicted_before_its_head) {
+  Bench b({}, 10);
+  b.give(make_run(1, 1, {.prompt = 64, .family = 1}));
+  b.run_dry();
+  b.give(make_run(2, 1, {.prompt = 127, .tokens_max = 1, .family = 2}));  // eight blocks, of which six are free
+  b.run_dry();
+  b.give(make_run(3, 1, {.prompt = 64, .family = 1}));
+  BOOST_TEST(b.posted<core::RunAccepted>().back().cached_tokens == 32U);
+}
+
 BOOST_AUTO_TEST_CASE(what_a_neighbour_computed_since_is_adopted) {
   Bench b({.step_tokens_max = 64});
   b.give(make_run(1, 1, {.prompt = 60}));

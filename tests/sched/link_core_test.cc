@@ -225,6 +225,20 @@ BOOST_AUTO_TEST_CASE(another_incarnation_means_that_the_old_one_is_dead_at_once)
   BOOST_TEST(of<LinkCore::Deliver>(p.b_out).empty());
 }
 
+BOOST_AUTO_TEST_CASE(an_incarnation_that_was_replaced_is_not_even_answered) {
+  Pair p;
+  p.b.on_tick(t0, p.b_out);
+  const auto old = Pair::take_envelopes(p.b_out).at(0);
+  p.connect(t0 + 100ms);
+  p.b = LinkCore(node_b, {22}, node_a, {}, {}, 3 << 20);
+  p.tick(t0 + 110ms);
+  p.tick(t0 + 120ms);
+  BOOST_REQUIRE((p.a.peer_incarnation() == core::Incarnation{22}));
+  Pair::take_envelopes(p.a_out);
+  p.a.on(old, t0 + 120ms, p.a_out);
+  BOOST_TEST(Pair::take_envelopes(p.a_out).empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_hello_of_a_dead_incarnation_replayed_harms_nobody) {
   Pair p;
   LinkCore old(node_b, {20}, node_a, {}, {}, 9 << 20);
