@@ -285,11 +285,14 @@ class Demo {
     std::vector<sdk::Stream> again;
     for (int i = 0; i < streams_wanted; ++i) {
       auto stream = client_.stream(work(i));
-      if (stream) again.push_back(std::move(*stream));
+      if (!stream) return complain(stream.error());
+      again.push_back(std::move(*stream));
     }
     for (std::size_t i = 0; i < again.size(); ++i) {
       const auto done = again[i].wait();
-      if (!done || !answers_.done[i]) continue;
+      // What cannot be compared is not "nothing lost".
+      if (!done) return complain("an answer could not be made again to compare: " + done.error().message);
+      if (!answers_.done[i]) continue;  // failed, and counted
       const auto& mine = answers_.done[i]->choices[0].tokens;
       const auto& want = done->choices[0].tokens;
       for (std::size_t k = 0; k < want.size(); ++k) lost_ += k >= mine.size() || mine[k].id != want[k].id;
