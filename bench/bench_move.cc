@@ -72,8 +72,9 @@ int main(int argc, char** argv) {
   }
   app::ClientFlags flags;
   flags.config = argv[1];
-  auto client = app::connect(flags);
-  if (!client) return 1;
+  int code = 0;
+  auto client = app::connect(flags, code);
+  if (!client) return code;
   const auto status = client->status();
   if (!status) return app::complain(status.error());
   std::vector<std::string> nodes;

@@ -23,8 +23,9 @@ int main(int argc, char** argv) {
   }
   app::ClientFlags flags;
   flags.config = argv[1];
-  auto client = app::connect(flags);
-  if (!client) return 1;
+  int code = 0;
+  auto client = app::connect(flags, code);
+  if (!client) return code;
   std::cout << std::fixed << std::setprecision(1) << " streams   us per step   tokens/s\n";
   for (const int streams : {1, 8, 32}) {
     std::vector<sdk::Stream> running;
