@@ -55,8 +55,12 @@ core::Announce announcement(const BatcherShell& shell, bool full) {
 void refuse(Self self, const core::Run& run) {
   auto& shell = state(self);
   post(self, *shell.setup.wiring, run.owner,
-       core::make_message(core::RunRefused{run.key, run.epoch, {shell.setup.wiring->self, shell.setup.index}, core::Errc::unavailable,
-                                           "the replica is still loading its model", std::chrono::milliseconds(500)}));
+       core::make_message(core::RunRefused{run.key,
+                                           run.epoch,
+                                           {shell.setup.wiring->self, shell.setup.index},
+                                           core::Errc::unavailable,
+                                           "the replica is still loading its model",
+                                           std::chrono::milliseconds(500)}));
 }
 
 void on_message(Self self, const FromPeer& event) {
@@ -85,13 +89,10 @@ void on_peer(Self self, const PeerChange& change) {
         post(self, *shell.setup.wiring, change.peer, core::make_message(std::move(announce)));
       }
       break;
-    case PeerChange::Kind::down:
-      drive(self, [&](auto& core, auto at, auto& out) { core.on_owner_gone(change.peer, {}, at, out); });
-      break;
+    case PeerChange::Kind::down: drive(self, [&](auto& core, auto at, auto& out) { core.on_owner_gone(change.peer, {}, at, out); }); break;
     case PeerChange::Kind::suspect:
     case PeerChange::Kind::trusted:
-    case PeerChange::Kind::credit:
-      break;
+    case PeerChange::Kind::credit: break;
   }
 }
 

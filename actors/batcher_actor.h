@@ -9,7 +9,7 @@ namespace spillway::actors {
 
 struct BatcherSetup {
   std::shared_ptr<const Wiring> wiring;
-  std::uint32_t index = 0;            ///< of the replica
+  std::uint32_t index = 0;  ///< of the replica
   core::ModelId model;
   sched::BatcherLimits limits;
 };
@@ -20,7 +20,7 @@ struct BatcherShell {
   core::KvId kv_id;
   bool ready = false;
   bool draining = false;
-  core::Announce changes;                  ///< names since the last snapshot
+  core::Announce changes;  ///< names since the last snapshot
   sched::BatcherCore::Actions actions;
   Timer timer;
 };

@@ -10,21 +10,22 @@ using Self = CacheActor::stateful_pointer<CacheShell>;
 
 void perform(Self self, sched::CacheCore::Action& action) {
   const Wiring& wiring = *state(self).setup.wiring;
-  std::visit(Overloaded{
-                 [&](sched::CacheCore::Post& a) {
-                   if (const auto* offer = std::get_if<core::Offer>(a.message.get())) {
-                     core::log_info("move " + core::to_hex(offer->key.request) + " offered, epoch " + std::to_string(offer->new_epoch.counter));
-                   }
-                   post(self, wiring, a.to, a.message);
-                 },
-                 [&](sched::CacheCore::Local& a) {
-                   using Event = std::remove_const_t<typename decltype(ToBatcher::event)::element_type>;
-                   tell(self, wiring.batchers[a.replica], ToBatcher{std::make_shared<const Event>(std::move(a.event))});
-                 },
-                 [&](sched::CacheCore::ReadRows& a) { tell(self, wiring.workers[a.replica], ReadPages{a}); },
-                 [&](sched::CacheCore::WriteRows& a) { tell(self, wiring.workers[a.replica], WritePages{std::move(a)}); },
-             },
-             action);
+  std::visit(
+      Overloaded{
+          [&](sched::CacheCore::Post& a) {
+            if (const auto* offer = std::get_if<core::Offer>(a.message.get())) {
+              core::log_info("move " + core::to_hex(offer->key.request) + " offered, epoch " + std::to_string(offer->new_epoch.counter));
+            }
+            post(self, wiring, a.to, a.message);
+          },
+          [&](sched::CacheCore::Local& a) {
+            using Event = std::remove_const_t<typename decltype(ToBatcher::event)::element_type>;
+            tell(self, wiring.batchers[a.replica], ToBatcher{std::make_shared<const Event>(std::move(a.event))});
+          },
+          [&](sched::CacheCore::ReadRows& a) { tell(self, wiring.workers[a.replica], ReadPages{a}); },
+          [&](sched::CacheCore::WriteRows& a) { tell(self, wiring.workers[a.replica], WritePages{std::move(a)}); },
+      },
+      action);
 }
 
 template <class Event>
@@ -38,7 +39,9 @@ void drive(Self self, const Event& event) {
 
 /// True for the messages a CacheCore takes.
 template <class M>
-concept ForCache = requires(sched::CacheCore core, const M& m, sched::CacheCore::Actions out) { core.on(m, core::Instant{}, out); };
+concept ForCache = requires(sched::CacheCore core, const M& m, sched::CacheCore::Actions out) {
+  core.on(m, core::Instant{}, out);
+};
 
 void on_message(Self self, const FromPeer& event) {
   std::visit(Overloaded{
@@ -62,8 +65,7 @@ void on_peer(Self self, const PeerChange& change) {
       drive(self, [&](auto& core, auto at, auto& out) { core.on_credit(change.peer, change.bytes_in_flight, at, out); });
       break;
     case PeerChange::Kind::suspect:
-    case PeerChange::Kind::trusted:
-      break;
+    case PeerChange::Kind::trusted: break;
   }
 }
 

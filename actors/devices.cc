@@ -18,7 +18,9 @@ namespace {
 
 constexpr std::uint32_t paced_context_tokens = 8192;
 
-std::string path_or_name(const config::Model& model) { return model.path.empty() ? model.known : model.path.string(); }
+std::string path_or_name(const config::Model& model) {
+  return model.path.empty() ? model.known : model.path.string();
+}
 
 std::optional<kernels::Isa> to_isa(config::Isa isa) {
   switch (isa) {
@@ -50,7 +52,8 @@ std::uint32_t physical_cores() {
   return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(cores.size()) + unnamed);
 }
 
-core::Result<std::unique_ptr<model::Device>> load_paced(const config::Cluster& cluster, const config::Node& node, const config::Model& model) {
+core::Result<std::unique_ptr<model::Device>> load_paced(const config::Cluster& cluster, const config::Node& node,
+                                                        const config::Model& model) {
   model::PacedOptions options;
   options.name = model.name;
   options.context_max = model.context_tokens == 0 ? paced_context_tokens : model.context_tokens;
@@ -68,7 +71,8 @@ core::Result<std::unique_ptr<model::Device>> load_paced(const config::Cluster& c
   return std::unique_ptr<model::Device>(std::move(*made));
 }
 
-core::Result<std::unique_ptr<model::Device>> load_cpu(const config::Cluster& cluster, const config::Node& node, const config::Model& model) {
+core::Result<std::unique_ptr<model::Device>> load_cpu(const config::Cluster& cluster, const config::Node& node,
+                                                      const config::Model& model) {
   auto path = model::resolve_model(path_or_name(model));
   if (!path) return tl::make_unexpected(path.error());
   model::CpuOptions options;

@@ -12,11 +12,12 @@ namespace spillway::actors {
 using LinkActor = Interface<Takes<Inbound>, Takes<Outbound>, Takes<BulkConsumed>, Takes<SetHello>, Takes<Tick>>;
 
 /// Owns streams through a RouterCore; turns prompts into tokens and tokens into text for its clients.
-using RouterActor = Interface<Takes<FromPeer>, Takes<PeerChange>, Takes<ClientIn>, Takes<ClientGone>, Takes<SetDraining>, Takes<Snapshot>, Takes<Tick>>;
+using RouterActor =
+    Interface<Takes<FromPeer>, Takes<PeerChange>, Takes<ClientIn>, Takes<ClientGone>, Takes<SetDraining>, Takes<Snapshot>, Takes<Tick>>;
 
 /// One per replica: queue, running set and block ledger through a BatcherCore.
-using BatcherActor = Interface<Takes<FromPeer>, Takes<PeerChange>, Takes<ToBatcher>, Takes<Executed>, Takes<WorkerReady>, Takes<WorkerFailed>,
-                               Takes<SetDraining>, Takes<Snapshot>, Takes<Tick>>;
+using BatcherActor = Interface<Takes<FromPeer>, Takes<PeerChange>, Takes<ToBatcher>, Takes<Executed>, Takes<WorkerReady>,
+                               Takes<WorkerFailed>, Takes<SetDraining>, Takes<Snapshot>, Takes<Tick>>;
 
 /// One per node: moves, through a CacheCore.
 using CacheActor = Interface<Takes<FromPeer>, Takes<PeerChange>, Takes<ToCache>, Takes<PagesRead>, Takes<PagesWritten>, Takes<WorkerReady>,
@@ -36,12 +37,12 @@ struct Wiring {
   core::NodeId self;
   core::Incarnation incarnation;
   std::map<core::NodeId, LinkActor> links;
-  std::vector<core::NodeId> routers;     ///< nodes with the role router, this one included where it has it
+  std::vector<core::NodeId> routers;  ///< nodes with the role router, this one included where it has it
   RouterActor router;
   CacheActor cache;
   NodeActor node;
-  std::vector<BatcherActor> batchers;    ///< by replica index
-  std::vector<WorkerActor> workers;      ///< by replica index
+  std::vector<BatcherActor> batchers;  ///< by replica index
+  std::vector<WorkerActor> workers;    ///< by replica index
 };
 using WiringPtr = std::shared_ptr<const Wiring>;
 

@@ -21,11 +21,15 @@ void perform(Self self, const sched::LinkCore::Action& action) {
   std::visit(Overloaded{
                  [&](const sched::LinkCore::Transmit& a) { shell.setup.transmit(a.envelope); },
                  [&](const sched::LinkCore::Deliver& a) { deliver(self, *shell.setup.wiring, shell.setup.peer, a.message, a.bulk_bytes); },
-                 [&](const sched::LinkCore::PeerUp& a) { tell_all(self, {PeerChange::Kind::up, a.peer, a.incarnation, 0, {}}); },
+                 [&](const sched::LinkCore::PeerUp& a) {
+                   tell_all(self, {PeerChange::Kind::up, a.peer, a.incarnation, 0, {}});
+                 },
                  [&](const sched::LinkCore::PeerSuspect& a) {
                    tell_all(self, {a.suspect ? PeerChange::Kind::suspect : PeerChange::Kind::trusted, a.peer, {}, 0, {}});
                  },
-                 [&](const sched::LinkCore::PeerDown& a) { tell_all(self, {PeerChange::Kind::down, a.peer, a.incarnation, 0, a.reason}); },
+                 [&](const sched::LinkCore::PeerDown& a) {
+                   tell_all(self, {PeerChange::Kind::down, a.peer, a.incarnation, 0, a.reason});
+                 },
                  [&](const sched::LinkCore::BulkCredit& a) {
                    if (shell.setup.wiring->cache) {
                      tell(self, shell.setup.wiring->cache, PeerChange{PeerChange::Kind::credit, a.peer, {}, a.bytes_in_flight, {}});

@@ -10,11 +10,11 @@ namespace spillway::actors {
 struct LinkSetup {
   std::shared_ptr<const Wiring> wiring;
   core::NodeId peer;
-  std::string peer_name;                               ///< for the log
+  std::string peer_name;  ///< for the log
   core::Hello hello;
   sched::LinkLimits limits;
   std::uint64_t session_seed = 0;
-  std::function<void(core::Envelope)> transmit;        ///< net::Transport::send, from any thread
+  std::function<void(core::Envelope)> transmit;  ///< net::Transport::send, from any thread
 };
 
 struct LinkShell {

@@ -57,7 +57,9 @@ struct ToBatcher {
 /// Batcher -> cache-manager.
 struct ToCache {
   std::uint32_t replica = 0;
-  std::shared_ptr<const std::variant<sched::ExportGrown, sched::ExportEnded, sched::ExportFrozen, sched::ImportReserved, sched::ImportCommitted>> event;
+  std::shared_ptr<
+      const std::variant<sched::ExportGrown, sched::ExportEnded, sched::ExportFrozen, sched::ImportReserved, sched::ImportCommitted>>
+      event;
 };
 
 /// Batcher -> worker.

@@ -13,25 +13,25 @@ struct NodeSetup {
   std::shared_ptr<const Wiring> wiring;
   std::string name;
   std::uint32_t pid = 0;
-  std::uint32_t roles = 0;                              ///< bits of core::Role
-  std::map<core::NodeId, std::string> names;            ///< of the cluster file, for the log
+  std::uint32_t roles = 0;                    ///< bits of core::Role
+  std::map<core::NodeId, std::string> names;  ///< of the cluster file, for the log
   core::Duration report_interval{std::chrono::milliseconds(100)};
   sched::BackoffLimits backoff;
   core::Hello hello;
   std::function<void(std::uint32_t replica, const core::ReplicaInfo&)> on_ready;  ///< a replica is loaded
   std::function<void(std::uint32_t replica, const std::string& reason)> on_failed;
   std::function<void(core::NodeId)> on_peer_up;
-  std::function<void()> on_drained;                     ///< a drain with `stop` is complete: the process may leave
+  std::function<void()> on_drained;  ///< a drain with `stop` is complete: the process may leave
 };
 
 struct NodeShell {
   NodeSetup setup;
-  core::Report report;                                  ///< being collected
-  std::uint32_t awaited = 0;                            ///< answers still missing for report.number
+  core::Report report;        ///< being collected
+  std::uint32_t awaited = 0;  ///< answers still missing for report.number
   bool draining = false;
-  bool stopping = false;                                ///< drained with `stop`
+  bool stopping = false;  ///< drained with `stop`
   bool left = false;
-  std::vector<sched::Backoff> backoffs;                 ///< by replica
+  std::vector<sched::Backoff> backoffs;  ///< by replica
   core::Instant next_report{};
   Timer timer;
 };

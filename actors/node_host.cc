@@ -26,7 +26,9 @@ struct SystemConfig : caf::actor_system_config {
   }
 };
 
-std::string endpoint(const std::string& address, std::uint16_t port) { return "tcp://" + address + ":" + std::to_string(port); }
+std::string endpoint(const std::string& address, std::uint16_t port) {
+  return "tcp://" + address + ":" + std::to_string(port);
+}
 
 std::array<std::string, 3> lane_endpoints(const std::string& address, const config::Ports& ports) {
   return {endpoint(address, ports.control), endpoint(address, ports.token), endpoint(address, ports.bulk)};
@@ -85,7 +87,8 @@ core::Result<std::vector<RoutedTenant>> routed_tenants(const config::Cluster& cl
     tenants.push_back({name, tenant.id, *secret, tenant.classes.bits});
   }
   // A client that names no tenant is the default one, where there is one.
-  std::stable_sort(tenants.begin(), tenants.end(), [](const auto& a, const auto& b) { return (a.name == "default") > (b.name == "default"); });
+  std::stable_sort(tenants.begin(), tenants.end(),
+                   [](const auto& a, const auto& b) { return (a.name == "default") > (b.name == "default"); });
   return tenants;
 }
 
@@ -112,7 +115,8 @@ struct NodeHost::Impl {
 core::Result<void> NodeHost::Impl::open() {
   node = options.cluster.node(options.node);
   if (node == nullptr) {
-    return core::fail(core::Errc::unknown_node, "no node '" + options.node + "' in " + options.cluster.file.string() + ": give one of its names");
+    return core::fail(core::Errc::unknown_node,
+                      "no node '" + options.node + "' in " + options.cluster.file.string() + ": give one of its names");
   }
   auto made = plan();
   if (!made) return tl::make_unexpected(made.error());
@@ -180,7 +184,9 @@ core::Result<std::unique_ptr<NodeHost>> NodeHost::start(HostOptions options) {
 }
 
 NodeHost::NodeHost(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-NodeHost::~NodeHost() { stop(); }
+NodeHost::~NodeHost() {
+  stop();
+}
 
 core::Result<void> NodeHost::wait_ready(core::Duration timeout) {
   const std::size_t wanted = replica_models(*impl_->node).size();
@@ -196,7 +202,9 @@ bool NodeHost::linked() const {
   return impl_->linked.size() + 1 >= impl_->options.cluster.nodes.size();
 }
 
-std::string NodeHost::client_endpoint() const { return impl_->loop->client_endpoint(); }
+std::string NodeHost::client_endpoint() const {
+  return impl_->loop->client_endpoint();
+}
 
 void NodeHost::stop() {
   if (!impl_ || !impl_->parts) return;

@@ -12,9 +12,9 @@ namespace spillway::actors {
 
 struct HostOptions {
   config::Cluster cluster;
-  std::string node;                       ///< name of the node this process is
-  bool embedded = false;                  ///< no other nodes: clients connect to a free port on loopback
-  std::function<void()> on_drained;       ///< a drain with `stop` is complete; called on some thread, once
+  std::string node;                  ///< name of the node this process is
+  bool embedded = false;             ///< no other nodes: clients connect to a free port on loopback
+  std::function<void()> on_drained;  ///< a drain with `stop` is complete; called on some thread, once
   std::function<void(std::uint32_t replica, const core::ReplicaInfo&)> on_ready;  ///< a replica serves; on some thread
 };
 

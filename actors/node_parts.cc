@@ -156,8 +156,8 @@ void connect(const NodePlan& plan, const std::shared_ptr<const Wiring>& wiring) 
   if (plan.listener == nullptr) return;
   net::ClientListener::Callbacks callbacks;
   callbacks.on_message = [router = wiring->router](net::ClientRef client, const net::ClientIdentity& who, core::ClientMessage&& message) {
-    tell_anon(router, ClientIn{{client.value}, who.tenant, who.operator_rights,
-                               std::make_shared<const core::ClientMessage>(std::move(message))});
+    tell_anon(router,
+              ClientIn{{client.value}, who.tenant, who.operator_rights, std::make_shared<const core::ClientMessage>(std::move(message))});
   };
   callbacks.on_gone = [router = wiring->router](net::ClientRef client, std::string_view) { tell_anon(router, ClientGone{{client.value}}); };
   plan.listener->set_callbacks(std::move(callbacks));

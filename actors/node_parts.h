@@ -15,16 +15,16 @@ namespace spillway::actors {
 /// What the actors of one node are made from. The transport, the listener and the cluster outlive them.
 struct NodePlan {
   const config::Cluster* cluster = nullptr;
-  const config::Node* node = nullptr;                 ///< one of cluster->nodes
+  const config::Node* node = nullptr;  ///< one of cluster->nodes
   core::Incarnation incarnation;
   std::uint32_t pid = 0;
   net::Transport* transport = nullptr;
-  net::ClientListener* listener = nullptr;            ///< null without the role router
+  net::ClientListener* listener = nullptr;  ///< null without the role router
   DeviceFactory load;
-  std::vector<RoutedModel> models;                    ///< with the role router
-  std::vector<RoutedTenant> tenants;                  ///< with the role router
-  std::vector<std::string> endpoints;                 ///< client endpoints of all routers
-  bool detached_workers = true;                       ///< false under the test scheduler, whose threads are the test's own
+  std::vector<RoutedModel> models;     ///< with the role router
+  std::vector<RoutedTenant> tenants;   ///< with the role router
+  std::vector<std::string> endpoints;  ///< client endpoints of all routers
+  bool detached_workers = true;        ///< false under the test scheduler, whose threads are the test's own
   std::uint64_t session_seed = 0;
   std::function<void(std::uint32_t replica, const core::ReplicaInfo&)> on_ready;
   std::function<void(std::uint32_t replica, const std::string& reason)> on_failed;

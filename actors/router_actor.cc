@@ -80,11 +80,14 @@ void drive(Self self, const Event& event) {
 
 /// True for the messages a RouterCore takes from a node.
 template <class M>
-concept ForRouter = requires(Core core, core::NodeId from, const M& m, Core::Actions out) { core.on(from, m, core::Instant{}, out); };
+concept ForRouter = requires(Core core, core::NodeId from, const M& m, Core::Actions out) {
+  core.on(from, m, core::Instant{}, out);
+};
 
 void on_message(Self self, const FromPeer& event) {
   if (const auto* failed = std::get_if<core::MoveFailed>(event.message.get())) {
-    core::log_info("move " + core::to_hex(failed->key.request) + " failed, epoch " + std::to_string(failed->new_epoch.counter) + ": " + failed->reason);
+    core::log_info("move " + core::to_hex(failed->key.request) + " failed, epoch " + std::to_string(failed->new_epoch.counter) + ": " +
+                   failed->reason);
   }
   std::visit(Overloaded{
                  [&](const ForRouter auto& m) { drive(self, [&](auto& core, auto at, auto& out) { core.on(event.from, m, at, out); }); },

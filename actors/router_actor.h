@@ -44,13 +44,13 @@ struct SubmitLimits {
 
 struct RouterSetup {
   std::shared_ptr<const Wiring> wiring;
-  std::string name;                                  ///< of this node
+  std::string name;  ///< of this node
   sched::RouterLimits limits;
   SubmitLimits submit;
-  std::vector<RoutedModel> models;                   ///< the first serves requests that name none
-  std::vector<RoutedTenant> tenants;                 ///< the first serves clients that name none
-  std::map<core::NodeId, std::string> nodes;         ///< of the cluster file
-  std::vector<std::string> endpoints;                ///< of all routers, for fail-over
+  std::vector<RoutedModel> models;                                     ///< the first serves requests that name none
+  std::vector<RoutedTenant> tenants;                                   ///< the first serves clients that name none
+  std::map<core::NodeId, std::string> nodes;                           ///< of the cluster file
+  std::vector<std::string> endpoints;                                  ///< of all routers, for fail-over
   std::function<bool(sched::ClientRef, core::ClientMessagePtr)> send;  ///< to a client; any thread
 };
 

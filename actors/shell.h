@@ -26,9 +26,7 @@ void deliver(Self* self, const Wiring& wiring, core::NodeId from, const core::Me
     case core::Part::cache:
       if (wiring.cache) tell(self, wiring.cache, event);
       break;
-    case core::Part::node:
-      tell(self, wiring.node, event);
-      break;
+    case core::Part::node: tell(self, wiring.node, event); break;
   }
 }
 

@@ -9,7 +9,8 @@ namespace {
 using core::Errc;
 
 core::Error over(const std::string& what, std::uint64_t value, std::uint64_t limit, const std::string& key) {
-  return {Errc::bad_argument, what + " = " + std::to_string(value) + ": this cluster allows at most " + std::to_string(limit) + " (" + key + ")",
+  return {Errc::bad_argument,
+          what + " = " + std::to_string(value) + ": this cluster allows at most " + std::to_string(limit) + " (" + key + ")",
           {}};
 }
 

@@ -29,7 +29,8 @@ core::Result<sdk::ClientOptions> client_options(const ClientFlags& flags) {
   if (!flags.router.empty()) {
     const auto wanted = [&](const config::Node* node) { return node->name == flags.router; };
     if (std::none_of(routers.begin(), routers.end(), wanted)) {
-      return core::fail(core::Errc::unknown_node, "--router " + flags.router + ": no node of that name has the role router in " + file->string());
+      return core::fail(core::Errc::unknown_node,
+                        "--router " + flags.router + ": no node of that name has the role router in " + file->string());
     }
     std::stable_partition(routers.begin(), routers.end(), wanted);
   }
@@ -44,8 +45,9 @@ core::Result<sdk::ClientOptions> client_options(const ClientFlags& flags) {
     options.public_key = keys->public_key;
     options.secret_key = keys->secret_key;
   } else if (cluster->security.curve && flags.token.empty()) {
-    return core::fail(core::Errc::unauthorized, "this cluster needs a key: give --key FILE (spillway keys new makes one; its public half "
-                                                "goes under security.clients in the cluster file)");
+    return core::fail(core::Errc::unauthorized,
+                      "this cluster needs a key: give --key FILE (spillway keys new makes one; its public half "
+                      "goes under security.clients in the cluster file)");
   }
   return options;
 }

@@ -17,7 +17,9 @@ namespace {
 
 namespace json = boost::json;
 
-double ms(std::chrono::nanoseconds duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
+double ms(std::chrono::nanoseconds duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
 
 json::object to_json(const sdk::ClusterStatus& status) {
   json::array nodes;
@@ -50,12 +52,14 @@ json::object to_json(const sdk::ClusterStatus& status) {
 
 std::string to_table(const sdk::ClusterStatus& status) {
   std::ostringstream out;
-  out << std::left << std::setw(16) << "NODE" << std::setw(10) << "STATE" << std::right << std::setw(8) << "STREAMS" << std::setw(7) << "QUEUE"
-      << std::setw(18) << "KV BLOCKS" << std::setw(10) << "TOKENS/S" << std::setw(9) << "PID" << "\n";
+  out << std::left << std::setw(16) << "NODE" << std::setw(10) << "STATE" << std::right << std::setw(8) << "STREAMS" << std::setw(7)
+      << "QUEUE" << std::setw(18) << "KV BLOCKS" << std::setw(10) << "TOKENS/S" << std::setw(9) << "PID"
+      << "\n";
   for (const auto& node : status.nodes) {
-    out << std::left << std::setw(16) << node.name << std::setw(10) << node.state << std::right << std::setw(8) << node.streams << std::setw(7)
-        << node.queue << std::setw(18) << (std::to_string(node.kv_blocks_used) + " / " + std::to_string(node.kv_blocks_total)) << std::setw(10)
-        << node.tokens_per_second << std::setw(9) << node.pid << "\n";
+    out << std::left << std::setw(16) << node.name << std::setw(10) << node.state << std::right << std::setw(8) << node.streams
+        << std::setw(7) << node.queue << std::setw(18)
+        << (std::to_string(node.kv_blocks_used) + " / " + std::to_string(node.kv_blocks_total)) << std::setw(10) << node.tokens_per_second
+        << std::setw(9) << node.pid << "\n";
   }
   for (const auto& stream : status.streams) {
     out << stream.request_id << "  " << stream.service_class << "  on " << (stream.node.empty() ? "(waiting)" : stream.node) << "  owner "
@@ -118,9 +122,9 @@ int move(const MoveFlags& flags) {
                                               {"pause_ms", ms(moved->pause)}})
               << "\n";
   } else {
-    std::cout << "moved to " << moved->destination << ": " << moved->blocks << " blocks (" << moved->bytes << " bytes) carried in " << ms(moved->copy)
-              << " ms while " << moved->steps_during_copy << " tokens were made, " << moved->rows_recomputed << " rows recomputed, pause "
-              << ms(moved->pause) << " ms\n";
+    std::cout << "moved to " << moved->destination << ": " << moved->blocks << " blocks (" << moved->bytes << " bytes) carried in "
+              << ms(moved->copy) << " ms while " << moved->steps_during_copy << " tokens were made, " << moved->rows_recomputed
+              << " rows recomputed, pause " << ms(moved->pause) << " ms\n";
   }
   return 0;
 }
@@ -149,7 +153,9 @@ int drain(const DrainFlags& flags) {
   const double took = ms(std::chrono::steady_clock::now() - begin);
   if (flags.json) {
     std::cout << json::serialize(json::object{{"node", flags.node},
-                                              {"mode", flags.resume ? "resume" : flags.stop ? "stop" : "drain"},
+                                              {"mode", flags.resume ? "resume"
+                                                       : flags.stop ? "stop"
+                                                                    : "drain"},
                                               {"streams_left", done->streams_left},
                                               {"commits", done->commits},
                                               {"blocks", done->blocks},
@@ -190,7 +196,8 @@ void add_move_command(CLI::App& app, Run& run) {
 }
 
 void add_drain_command(CLI::App& app, Run& run) {
-  auto* command = app.add_subcommand("drain", "Move every stream off a node, and wait until it is empty; it takes no new work until --resume");
+  auto* command =
+      app.add_subcommand("drain", "Move every stream off a node, and wait until it is empty; it takes no new work until --resume");
   const auto flags = std::make_shared<DrainFlags>();
   flags->client.add(*command, false);
   command->add_option("node", flags->node, "Node to empty")->required();

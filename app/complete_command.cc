@@ -22,12 +22,13 @@ std::atomic<bool> interrupted{false};
 /// Ctrl-C cancels the request, so that the cluster frees its blocks at once; a second one ends the program.
 class CancelOnSignal {
  public:
-  explicit CancelOnSignal(sdk::Stream& stream) : watcher_([this, &stream] {
-      while (!done_) {
-        if (interrupted) return stream.cancel();
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      }
-    }) {
+  explicit CancelOnSignal(sdk::Stream& stream)
+      : watcher_([this, &stream] {
+          while (!done_) {
+            if (interrupted) return stream.cancel();
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+          }
+        }) {
     const auto handler = [](int signal) {
       interrupted = true;
       std::signal(signal, SIG_DFL);
@@ -64,7 +65,9 @@ json::array logprobs(const sdk::Choice& choice, std::uint32_t wanted) {
   return list;
 }
 
-double ms(std::chrono::nanoseconds duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
+double ms(std::chrono::nanoseconds duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
 
 json::object timings(const sdk::Completion& done, double load_ms) {
   // Time per output token: first to last arrival over the tokens of the longest choice behind the first (as vLLM counts it).
@@ -98,7 +101,9 @@ json::object to_json(const sdk::Completion& done, const GenerateFlags& flags, do
           {"finish_reason", first.finish_reason},
           {"logprobs", logprobs(first, flags.logprobs)},
           {"usage",
-           {{"prompt_tokens", done.usage.prompt_tokens}, {"completion_tokens", done.usage.completion_tokens}, {"cached_tokens", done.usage.cached_tokens}}},
+           {{"prompt_tokens", done.usage.prompt_tokens},
+            {"completion_tokens", done.usage.completion_tokens},
+            {"cached_tokens", done.usage.cached_tokens}}},
           {"timings", timings(done, load_ms)},
           {"request_id", done.request_id},
           {"seed", done.seed},

@@ -31,7 +31,9 @@ constexpr std::uint32_t story_tokens = 160;
 
 std::atomic<bool> interrupted{false};
 
-double ms(std::chrono::nanoseconds duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
+double ms(std::chrono::nanoseconds duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
 
 double percentile(std::vector<double> values, double percent) {
   if (values.empty()) return 0.0;
@@ -107,13 +109,15 @@ class Screen {
     next_ = Clock::now() + std::chrono::seconds(2);
     if (terminal_ && lines_ > 0) std::cout << "\033[" << lines_ << "A\033[J";
     std::cout << std::left << std::setw(8) << "NODE" << std::setw(10) << "STATE" << std::right << std::setw(9) << "STREAMS" << std::setw(15)
-              << "KV BLOCKS" << std::setw(11) << "TOKENS/S" << "\n";
+              << "KV BLOCKS" << std::setw(11) << "TOKENS/S"
+              << "\n";
     lines_ = 1;
     auto nodes = status.nodes;
     std::sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
     for (const auto& node : nodes) {
-      std::cout << std::left << std::setw(8) << node.name << std::setw(10) << node.state << std::right << std::setw(9) << node.streams << std::setw(15)
-                << std::to_string(node.kv_blocks_used) + "/" + std::to_string(node.kv_blocks_total) << std::setw(11) << node.tokens_per_second << "\n";
+      std::cout << std::left << std::setw(8) << node.name << std::setw(10) << node.state << std::right << std::setw(9) << node.streams
+                << std::setw(15) << std::to_string(node.kv_blocks_used) + "/" + std::to_string(node.kv_blocks_total) << std::setw(11)
+                << node.tokens_per_second << "\n";
       ++lines_;
     }
     std::cout << std::flush;
@@ -162,7 +166,8 @@ class Demo {
   explicit Demo(sdk::Client client) : client_(std::move(client)) {}
 
   int run() {
-    screen_.say("Three nodes serve " + (client_.models().empty() ? std::string("a model") : client_.models().front()) + "; you talk to " + client_.router());
+    screen_.say("Three nodes serve " + (client_.models().empty() ? std::string("a model") : client_.models().front()) + "; you talk to " +
+                client_.router());
     if (!reading_while_it_moves()) return 1;
     const auto begin = Clock::now();
     if (!start_work()) return 1;
@@ -201,8 +206,8 @@ class Demo {
       pauses_.push_back(ms(moved->pause));
       ++moves_;
       std::ostringstream note;
-      note << std::fixed << std::setprecision(1) << " [" << from << " -> " << to << ": " << moved->blocks << " blocks, " << moved->bytes / 1024
-           << " KiB, pause " << ms(moved->pause) << " ms] ";
+      note << std::fixed << std::setprecision(1) << " [" << from << " -> " << to << ": " << moved->blocks << " blocks, "
+           << moved->bytes / 1024 << " KiB, pause " << ms(moved->pause) << " ms] ";
       screen_.part(screen_.bold(note.str()));
     }
     const auto moved_answer = stream->wait();
@@ -245,7 +250,8 @@ class Demo {
       if (node.name != client_.router() && node.pid > 0 && (victim == nullptr || node.streams > victim->streams)) victim = &node;
     }
     if (victim == nullptr) return true;
-    screen_.say("kill -9 " + victim->name + " (pid " + std::to_string(victim->pid) + "), which runs " + std::to_string(victim->streams) + " streams");
+    screen_.say("kill -9 " + victim->name + " (pid " + std::to_string(victim->pid) + "), which runs " + std::to_string(victim->streams) +
+                " streams");
     killed_streams_ = victim->streams;
     if (::kill(static_cast<pid_t>(victim->pid), SIGKILL) != 0) return failed({sdk::Code::io, std::strerror(errno), {}});
     return watch(std::chrono::seconds(3));
@@ -279,7 +285,8 @@ class Demo {
       restarts += done->restarts;
       moves_ += done->moves;
       ttft.push_back(ms(done->time_to_first_token));
-      if (done->usage.completion_tokens > 1) tpot.push_back(ms(done->total - done->time_to_first_token) / (done->usage.completion_tokens - 1));
+      if (done->usage.completion_tokens > 1)
+        tpot.push_back(ms(done->total - done->time_to_first_token) / (done->usage.completion_tokens - 1));
     }
     screen_.say("Every answer once more, undisturbed, to count what was lost");
     std::vector<sdk::Stream> again;

@@ -17,7 +17,8 @@ void GenerateFlags::add(CLI::App& command) {
   command.add_option("--model", model, "GGUF file or known name to serve in this process; with --config: the model's name in the cluster");
   command.add_option("--kv", kv, "Page format of the KV cache: raw32, raw16 (default raw16)")->check(CLI::IsMember({"raw32", "raw16"}));
   command.add_option("--threads", threads, "Threads of the model step; default: physical cores");
-  command.add_option("--isa", isa, "Instruction set: auto, scalar, avx2, avx512")->check(CLI::IsMember({"auto", "scalar", "avx2", "avx512"}));
+  command.add_option("--isa", isa, "Instruction set: auto, scalar, avx2, avx512")
+      ->check(CLI::IsMember({"auto", "scalar", "avx2", "avx512"}));
   command.add_option("--context", context, "Longest prompt and answer in tokens; default: what the model says");
   command.add_option("--max-tokens", max_tokens, "Tokens of each answer (default 128; 0: up to the context)");
   command.add_option("--temperature", temperature, "0 (default) takes the most probable token");
@@ -80,7 +81,8 @@ class RemoteTarget : public Target {
 
 class EmbeddedTarget : public Target {
  public:
-  EmbeddedTarget(std::unique_ptr<actors::NodeHost> host, sdk::Client client, double load_ms) : host_(std::move(host)), client_(std::move(client)) {
+  EmbeddedTarget(std::unique_ptr<actors::NodeHost> host, sdk::Client client, double load_ms)
+      : host_(std::move(host)), client_(std::move(client)) {
     load_ms_ = load_ms;
   }
   sdk::Client& client() override { return client_; }

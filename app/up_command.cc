@@ -34,15 +34,17 @@ struct UpFlags {
 
 struct Child {
   std::string name;
-  pid_t pid = 0;                      // 0: not running
-  int ready_fd = -1;                  // read end
+  pid_t pid = 0;      // 0: not running
+  int ready_fd = -1;  // read end
   bool ready = false;
   bool given_up = false;
   sched::Backoff backoff;
   Clock::time_point start_at;
 };
 
-core::Instant instant(Clock::time_point at) { return core::Instant{std::chrono::duration_cast<core::Duration>(at.time_since_epoch())}; }
+core::Instant instant(Clock::time_point at) {
+  return core::Instant{std::chrono::duration_cast<core::Duration>(at.time_since_epoch())};
+}
 
 /// The processes of `up`: starts them, starts again what died, and stops them in order.
 class Supervisor {
@@ -105,8 +107,9 @@ class Supervisor {
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     const int passed = ::dup(ready_fd);  // without CLOEXEC
     const std::string fd = std::to_string(passed);
-    const char* arguments[] = {"spillway", "node", flags_.file.c_str(), "--name", child.name.c_str(), "--log-level", flags_.log_level.c_str(),
-                               "--ready-fd", fd.c_str(), nullptr};
+    const char* arguments[] = {"spillway",         "node",        flags_.file.c_str(),      "--name",
+                               child.name.c_str(), "--log-level", flags_.log_level.c_str(), "--ready-fd",
+                               fd.c_str(),         nullptr};
     ::execv("/proc/self/exe", const_cast<char* const*>(arguments));
     ::_exit(127);
   }

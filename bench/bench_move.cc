@@ -13,7 +13,9 @@ namespace {
 
 using namespace spillway;
 
-double ms(std::chrono::nanoseconds duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
+double ms(std::chrono::nanoseconds duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
 
 std::string node_of(sdk::Client& client, const std::string& request) {
   const auto status = client.status();
@@ -58,8 +60,8 @@ bool measure(sdk::Client& client, const std::vector<std::string>& nodes, int con
   if (pauses.empty()) return false;
   std::sort(pauses.begin(), pauses.end());
   std::cout << std::setw(8) << context << std::setw(8) << blocks << std::setw(12) << static_cast<double>(bytes) / 1e6 << std::setw(12)
-            << (copies.empty() ? 0.0 : copies.front()) << std::setw(14) << steps << std::setw(14) << pauses[pauses.size() / 2] << std::setw(12)
-            << pauses.back() << "\n";
+            << (copies.empty() ? 0.0 : copies.front()) << std::setw(14) << steps << std::setw(14) << pauses[pauses.size() / 2]
+            << std::setw(12) << pauses.back() << "\n";
   return true;
 }
 

@@ -12,7 +12,9 @@ namespace {
 
 using namespace spillway;
 
-double us(std::chrono::nanoseconds duration) { return std::chrono::duration<double, std::micro>(duration).count(); }
+double us(std::chrono::nanoseconds duration) {
+  return std::chrono::duration<double, std::micro>(duration).count();
+}
 
 }  // namespace
 
@@ -44,6 +46,7 @@ int main(int argc, char** argv) {
       if (const auto done = stream.wait(); !done) return app::complain(done.error());
     }
     const auto took = std::chrono::steady_clock::now() - begin;
-    std::cout << std::setw(8) << streams << std::setw(14) << us(took) / tokens << std::setw(11) << streams * tokens * 1e6 / us(took) << "\n";
+    std::cout << std::setw(8) << streams << std::setw(14) << us(took) / tokens << std::setw(11) << streams * tokens * 1e6 / us(took)
+              << "\n";
   }
 }

@@ -5,5 +5,4 @@ namespace spillway::core {
 [[noreturn]] void assertion_failed(const char* condition, const char* file, int line);
 }  // namespace spillway::core
 
-#define SPILLWAY_ASSERT(condition) \
-  ((condition) ? static_cast<void>(0) : ::spillway::core::assertion_failed(#condition, __FILE__, __LINE__))
+#define SPILLWAY_ASSERT(condition) ((condition) ? static_cast<void>(0) : ::spillway::core::assertion_failed(#condition, __FILE__, __LINE__))

@@ -16,8 +16,8 @@ std::string_view to_string(NodeState state) {
 
 std::string_view client_message_name(const ClientMessage& message) {
   static constexpr std::array<std::string_view, std::variant_size_v<ClientMessage>> names{
-      "ClientHello", "ServerHello", "Submit", "Accepted", "Delta", "Finished", "Failed",
-      "ClientCancel", "Ping", "StatusRequest", "StatusReply", "MoveRequest", "DrainRequest", "OperationUpdate"};
+      "ClientHello",  "ServerHello", "Submit",        "Accepted",    "Delta",       "Finished",     "Failed",
+      "ClientCancel", "Ping",        "StatusRequest", "StatusReply", "MoveRequest", "DrainRequest", "OperationUpdate"};
   return names[message.index()];
 }
 

@@ -19,8 +19,8 @@ inline constexpr std::uint16_t protocol_version = 1;
 struct ClientHello {
   std::uint16_t version = protocol_version;
   std::string build;
-  Incarnation client;       ///< random per client object
-  std::string tenant;       ///< wished for; "" = default. Off loopback the key or token decides
+  Incarnation client;  ///< random per client object
+  std::string tenant;  ///< wished for; "" = default. Off loopback the key or token decides
   std::string token;
 
   template <class Self, class V>
@@ -40,7 +40,8 @@ struct ServerHello {
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
-    v("version", s.version), v("build", s.build), v("node", s.node), v("incarnation", s.incarnation), v("routers", s.routers), v("models", s.models);
+    v("version", s.version), v("build", s.build), v("node", s.node), v("incarnation", s.incarnation), v("routers", s.routers),
+        v("models", s.models);
   }
 };
 
@@ -73,24 +74,24 @@ struct Resume {
 /// Client -> router. Known by (tenant, request): submitting a running one again attaches this client to it.
 struct Submit {
   RequestId request;
-  std::string model;              ///< "" = the cluster's only or first model
+  std::string model;  ///< "" = the cluster's only or first model
   PromptKind kind = PromptKind::text;
   std::string text;
   std::vector<ChatMessage> messages;
   std::vector<TokenId> tokens;
   std::uint32_t choices = 1;
-  std::uint32_t tokens_max = 0;   ///< 0 = up to the context
+  std::uint32_t tokens_max = 0;  ///< 0 = up to the context
   Sampling sampling;
   bool seed_set = false;
   std::vector<std::string> stop;
   bool ignore_eos = false;
   std::uint32_t logprobs = 0;
   ServiceClass service_class = ServiceClass::interactive;
-  Duration deadline{0};           ///< from now; 0 = none
+  Duration deadline{0};  ///< from now; 0 = none
   std::uint64_t required = 0;
   std::string traceparent;
   bool resumed = false;
-  Resume resume;                  ///< only when `resumed`
+  Resume resume;  ///< only when `resumed`
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -108,7 +109,7 @@ struct Accepted {
   U128 weights_digest;
   std::uint32_t numerics_id = 0;
   std::string isa;
-  std::vector<TokenId> prompt;    ///< as tokenised
+  std::vector<TokenId> prompt;  ///< as tokenised
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -129,7 +130,8 @@ struct Delta {
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
-    v("request", s.request), v("choice", s.choice), v("first_index", s.first_index), v("tokens", s.tokens), v("text", s.text), v("finish", s.finish);
+    v("request", s.request), v("choice", s.choice), v("first_index", s.first_index), v("tokens", s.tokens), v("text", s.text),
+        v("finish", s.finish);
   }
 };
 
@@ -141,12 +143,13 @@ struct Finished {
   std::uint32_t cached_tokens = 0;
   std::uint32_t moves = 0;
   std::uint32_t restarts = 0;
-  Duration ttft{0};                     ///< submit to first token, at the router
+  Duration ttft{0};  ///< submit to first token, at the router
   Duration total{0};
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
-    v("request", s.request), v("prompt_tokens", s.prompt_tokens), v("completion_tokens", s.completion_tokens), v("cached_tokens", s.cached_tokens);
+    v("request", s.request), v("prompt_tokens", s.prompt_tokens), v("completion_tokens", s.completion_tokens),
+        v("cached_tokens", s.cached_tokens);
     v("moves", s.moves), v("restarts", s.restarts), v("ttft", s.ttft), v("total", s.total);
   }
 };
@@ -258,19 +261,20 @@ struct OperationUpdate {
   std::uint64_t operation = 0;
   bool done = false;
   Errc code = Errc::ok;
-  std::string text;               ///< progress, or the reason of a refusal
-  std::uint32_t streams_left = 0; ///< drain
+  std::string text;                ///< progress, or the reason of a refusal
+  std::uint32_t streams_left = 0;  ///< drain
   std::uint32_t commits = 0;
   std::uint64_t blocks = 0;
   std::uint64_t bytes = 0;
   std::uint32_t rows_recomputed = 0;
   Duration pause_max{0};
-  MoveOutcome move;               ///< of `move`
+  MoveOutcome move;  ///< of `move`
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("operation", s.operation), v("done", s.done), v("code", s.code), v("text", s.text), v("streams_left", s.streams_left);
-    v("commits", s.commits), v("blocks", s.blocks), v("bytes", s.bytes), v("rows_recomputed", s.rows_recomputed), v("pause_max", s.pause_max);
+    v("commits", s.commits), v("blocks", s.blocks), v("bytes", s.bytes), v("rows_recomputed", s.rows_recomputed),
+        v("pause_max", s.pause_max);
     v("move", s.move);
   }
 };

@@ -22,7 +22,9 @@ U128 from_le(const unsigned char* bytes) {
 
 }  // namespace
 
-std::uint64_t checksum64(Bytes bytes, std::uint64_t seed) { return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed); }
+std::uint64_t checksum64(Bytes bytes, std::uint64_t seed) {
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
+}
 
 U128 checksum128(Bytes bytes) {
   const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
@@ -70,7 +72,9 @@ struct Sha256::State {
   crypto_hash_sha256_state sha;
 };
 
-Sha256::Sha256() : state_(std::make_unique<State>()) { SPILLWAY_ASSERT(crypto_hash_sha256_init(&state_->sha) == 0); }
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  SPILLWAY_ASSERT(crypto_hash_sha256_init(&state_->sha) == 0);
+}
 
 Sha256::~Sha256() = default;
 
@@ -104,8 +108,8 @@ BlockName block_name(const TenantSecret& secret, std::uint64_t salt, const Block
   put(parent.lo, 8);
   for (const TokenId token : tokens) put(static_cast<std::uint32_t>(token), 4);
   unsigned char out[16];
-  SPILLWAY_ASSERT(crypto_generichash(out, sizeof out, input, size, reinterpret_cast<const unsigned char*>(secret.data()),
-                                     secret.size()) == 0);
+  SPILLWAY_ASSERT(crypto_generichash(out, sizeof out, input, size, reinterpret_cast<const unsigned char*>(secret.data()), secret.size()) ==
+                  0);
   return {from_le(out)};
 }
 

@@ -13,12 +13,12 @@ namespace spillway::core {
 struct Hello {
   std::uint16_t version = protocol_version;
   std::string build;
-  std::string name;                        ///< of the node
+  std::string name;  ///< of the node
   std::vector<KvId> kv_ids;
   std::vector<std::uint32_t> numerics_ids;
   std::uint64_t features = known_features;
   std::uint32_t frame_bytes_max = 256 * 1024;
-  std::uint64_t credit_bytes = 8U << 20;   ///< bulk bytes the sender of this Hello will take before it returns credit
+  std::uint64_t credit_bytes = 8U << 20;  ///< bulk bytes the sender of this Hello will take before it returns credit
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -29,12 +29,12 @@ struct Hello {
 };
 
 enum class EnvelopeKind : std::uint8_t {
-  hello = 0,      ///< opens a session; repeated until welcomed
-  welcome = 1,    ///< answer to hello; carries a Hello too
-  data = 2,       ///< a Message
-  ack = 3,        ///< nothing but the acknowledgement fields
+  hello = 0,    ///< opens a session; repeated until welcomed
+  welcome = 1,  ///< answer to hello; carries a Hello too
+  data = 2,     ///< a Message
+  ack = 3,      ///< nothing but the acknowledgement fields
   heartbeat = 4,
-  refuse = 5,     ///< answer to a hello that cannot be served; `text` says why
+  refuse = 5,  ///< answer to a hello that cannot be served; `text` says why
 };
 
 /// What travels between two nodes. On the control and token lanes `sequence` counts data envelopes of this (session, lane) from
@@ -46,15 +46,15 @@ struct Envelope {
   Lane lane = Lane::control;
   NodeId from;
   NodeId to;
-  Incarnation incarnation;        ///< of the sender
-  Incarnation to_incarnation;     ///< of the receiver as the sender knows it; zero in a first hello
-  std::uint64_t session = 0;      ///< chosen at random by the sender for each (peer incarnation); a new session starts at sequence 1
+  Incarnation incarnation;     ///< of the sender
+  Incarnation to_incarnation;  ///< of the receiver as the sender knows it; zero in a first hello
+  std::uint64_t session = 0;   ///< chosen at random by the sender for each (peer incarnation); a new session starts at sequence 1
   std::uint64_t sequence = 0;
   std::uint64_t acknowledged[2] = {0, 0};  ///< highest in-order sequence received on control and token
-  std::uint64_t credit = 0;       ///< bulk bytes consumed so far in the session (running total): the peer may have credit_bytes more in flight
-  Hello hello;                    ///< hello and welcome
-  std::string text;               ///< refuse
-  MessagePtr message;             ///< data
+  std::uint64_t credit = 0;  ///< bulk bytes consumed so far in the session (running total): the peer may have credit_bytes more in flight
+  Hello hello;               ///< hello and welcome
+  std::string text;          ///< refuse
+  MessagePtr message;        ///< data
 };
 
 }  // namespace spillway::core

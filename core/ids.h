@@ -73,9 +73,15 @@ std::string to_hex(const U128& value);
 bool from_hex(std::string_view text, U128& value);
 /// The id of a name: XXH3-64 of its bytes, 0 mapped to 1 so that 0 stays "none".
 std::uint64_t name_id(std::string_view name);
-inline NodeId node_id(std::string_view name) { return {name_id(name)}; }
-inline TenantId tenant_id(std::string_view name) { return {name_id(name)}; }
-inline ModelId model_id(std::string_view name) { return {name_id(name)}; }
+inline NodeId node_id(std::string_view name) {
+  return {name_id(name)};
+}
+inline TenantId tenant_id(std::string_view name) {
+  return {name_id(name)};
+}
+inline ModelId model_id(std::string_view name) {
+  return {name_id(name)};
+}
 
 }  // namespace spillway::core
 

@@ -39,9 +39,13 @@ void log_init(std::string_view name, LogLevel level) {
   logger().set_level(spd_level(level));
 }
 
-bool log_enabled(LogLevel level) { return logger().should_log(spd_level(level)); }
+bool log_enabled(LogLevel level) {
+  return logger().should_log(spd_level(level));
+}
 
-void log_line(LogLevel level, std::string_view text) { logger().log(spd_level(level), text); }
+void log_line(LogLevel level, std::string_view text) {
+  logger().log(spd_level(level), text);
+}
 
 bool parse_log_level(std::string_view text, LogLevel& level) {
   static constexpr std::string_view names[] = {"trace", "debug", "info", "warn", "error", "off"};

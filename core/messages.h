@@ -42,7 +42,8 @@ struct Move {
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
-    v("key", s.key), v("epoch", s.epoch), v("new_epoch", s.new_epoch), v("owner", s.owner), v("source", s.source), v("destination", s.destination);
+    v("key", s.key), v("epoch", s.epoch), v("new_epoch", s.new_epoch), v("owner", s.owner), v("source", s.source),
+        v("destination", s.destination);
   }
 };
 
@@ -75,10 +76,10 @@ struct Release {
 struct MoveReport {
   StreamKey key;
   Epoch new_epoch;
-  std::uint32_t blocks = 0;             ///< blocks held at the source when it froze
-  std::uint32_t blocks_sent = 0;        ///< of these carried as pages (the rest was held at the destination already)
-  std::uint64_t page_bytes = 0;         ///< payload bytes of whole pages sent, first sendings only: blocks_sent x page bytes
-  std::uint64_t row_bytes = 0;          ///< payload bytes of single rows sent after their page
+  std::uint32_t blocks = 0;       ///< blocks held at the source when it froze
+  std::uint32_t blocks_sent = 0;  ///< of these carried as pages (the rest was held at the destination already)
+  std::uint64_t page_bytes = 0;   ///< payload bytes of whole pages sent, first sendings only: blocks_sent x page bytes
+  std::uint64_t row_bytes = 0;    ///< payload bytes of single rows sent after their page
   std::uint64_t resent_bytes = 0;
   std::uint32_t rows_after_freeze = 0;  ///< all choices together
   std::uint32_t steps_during_copy = 0;  ///< decode steps of the stream between the offer and the freeze
@@ -109,7 +110,7 @@ struct AskOwner {
 /// Owner -> frozen source (control). The asked-for epoch is revoked; go on under `granted`.
 struct StillYours {
   StreamKey key;
-  Epoch epoch;    ///< as asked
+  Epoch epoch;  ///< as asked
   Epoch granted;
 
   template <class Self, class V>
@@ -156,7 +157,7 @@ struct Offer {
   std::uint32_t numerics_id = 1;
   PageFormat format = PageFormat::raw16;
   std::uint64_t page_bytes = 0;
-  std::uint64_t required = 0;     ///< bits of Feature
+  std::uint64_t required = 0;  ///< bits of Feature
   std::uint32_t choices = 1;
   std::vector<TransferBlock> blocks;
 
@@ -238,9 +239,9 @@ struct MissingPages {
 struct Handoff {
   TransferId transfer;
   Run run;
-  std::vector<TransferBlock> blocks;                ///< final state of every ordinal still held
-  std::vector<std::vector<std::uint32_t>> tables;   ///< per choice: ordinals in order of position (empty for a finished choice)
-  std::vector<std::uint32_t> rows;                  ///< per choice: rows computed
+  std::vector<TransferBlock> blocks;               ///< final state of every ordinal still held
+  std::vector<std::vector<std::uint32_t>> tables;  ///< per choice: ordinals in order of position (empty for a finished choice)
+  std::vector<std::uint32_t> rows;                 ///< per choice: rows computed
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -260,7 +261,8 @@ struct HandoffReply {
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
-    v("transfer", s.transfer), v("key", s.key), v("new_epoch", s.new_epoch), v("accepted", s.accepted), v("code", s.code), v("reason", s.reason);
+    v("transfer", s.transfer), v("key", s.key), v("new_epoch", s.new_epoch), v("accepted", s.accepted), v("code", s.code),
+        v("reason", s.reason);
   }
 };
 
@@ -282,7 +284,7 @@ struct TransferAbort {
 /// State of one replica after its last step.
 struct ReplicaReport {
   std::uint32_t index = 0;
-  std::uint64_t generation = 0;        ///< counts the starts of this replica; streams of an older generation are gone
+  std::uint64_t generation = 0;  ///< counts the starts of this replica; streams of an older generation are gone
   ModelId model;
   KvId kv_id;
   U128 weights_digest;
@@ -291,18 +293,18 @@ struct ReplicaReport {
   PageFormat format = PageFormat::raw16;
   std::uint64_t page_bytes = 0;
   std::uint32_t context_max = 0;
-  bool ready = false;                  ///< loaded and not restarting
+  bool ready = false;  ///< loaded and not restarting
   std::uint32_t blocks_total = 0;
-  std::uint32_t blocks_free = 0;       ///< free or evictable at once
-  std::uint32_t blocks_used = 0;       ///< pinned by streams
-  std::uint32_t streams = 0;           ///< running
-  std::uint32_t queued = 0;            ///< accepted, not yet running
-  std::uint64_t prefill_tokens = 0;    ///< uncomputed prompt tokens of all its streams
-  std::uint64_t decode_tokens = 0;     ///< contexts of running streams, sum
-  std::uint32_t tokens_per_second = 0; ///< generated, over the last second
-  Duration step_base{0};               ///< learnt coefficients of the step time: base + rows * step_row
+  std::uint32_t blocks_free = 0;        ///< free or evictable at once
+  std::uint32_t blocks_used = 0;        ///< pinned by streams
+  std::uint32_t streams = 0;            ///< running
+  std::uint32_t queued = 0;             ///< accepted, not yet running
+  std::uint64_t prefill_tokens = 0;     ///< uncomputed prompt tokens of all its streams
+  std::uint64_t decode_tokens = 0;      ///< contexts of running streams, sum
+  std::uint32_t tokens_per_second = 0;  ///< generated, over the last second
+  Duration step_base{0};                ///< learnt coefficients of the step time: base + rows * step_row
   Duration step_row{0};
-  std::string isa;                     ///< as in ReplicaInfo; routers pass it to clients in Accepted
+  std::string isa;  ///< as in ReplicaInfo; routers pass it to clients in Accepted
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -310,7 +312,8 @@ struct ReplicaReport {
     v("numerics_id", s.numerics_id), v("features", s.features), v("format", s.format), v("page_bytes", s.page_bytes);
     v("context_max", s.context_max), v("ready", s.ready), v("blocks_total", s.blocks_total), v("blocks_free", s.blocks_free);
     v("blocks_used", s.blocks_used), v("streams", s.streams), v("queued", s.queued), v("prefill_tokens", s.prefill_tokens);
-    v("decode_tokens", s.decode_tokens), v("tokens_per_second", s.tokens_per_second), v("step_base", s.step_base), v("step_row", s.step_row);
+    v("decode_tokens", s.decode_tokens), v("tokens_per_second", s.tokens_per_second), v("step_base", s.step_base),
+        v("step_row", s.step_row);
     v("isa", s.isa);
   }
   friend bool operator==(const ReplicaReport&, const ReplicaReport&) = default;
@@ -318,13 +321,13 @@ struct ReplicaReport {
 
 /// Counters of one node since its start.
 struct NodeCounters {
-  std::uint64_t moves_committed = 0;   ///< of streams this node owns
+  std::uint64_t moves_committed = 0;  ///< of streams this node owns
   std::uint64_t moves_aborted = 0;
   std::uint64_t streams_restarted = 0;
-  std::uint64_t tokens_lost = 0;       ///< tokens accepted but never delivered because the stream failed
+  std::uint64_t tokens_lost = 0;  ///< tokens accepted but never delivered because the stream failed
   std::uint64_t streams_finished = 0;
   std::uint64_t streams_failed = 0;
-  std::uint64_t exports_committed = 0; ///< streams this node handed off
+  std::uint64_t exports_committed = 0;  ///< streams this node handed off
   std::uint64_t export_blocks = 0;
   std::uint64_t export_bytes = 0;
   std::uint64_t imports_committed = 0;
@@ -349,7 +352,7 @@ struct Report {
   std::string name;
   std::uint64_t number = 0;
   std::uint32_t pid = 0;
-  std::uint32_t roles = 0;             ///< bits of Role
+  std::uint32_t roles = 0;  ///< bits of Role
   bool draining = false;
   std::uint32_t owned_streams = 0;
   std::vector<ReplicaReport> replicas;
@@ -453,9 +456,9 @@ struct StreamStatus {
   std::string tenant;
   ServiceClass service_class = ServiceClass::interactive;
   NodeId owner;
-  NodeId node;                ///< zero while not placed
-  std::uint64_t tokens = 0;   ///< accepted, all choices together
-  std::uint32_t moves = 0;    ///< committed
+  NodeId node;               ///< zero while not placed
+  std::uint64_t tokens = 0;  ///< accepted, all choices together
+  std::uint32_t moves = 0;   ///< committed
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -477,9 +480,9 @@ struct StatusPart {
 };
 
 /// Everything that goes through a link. Append only: the index is the type number on the wire.
-using Message = std::variant<Run, RunAccepted, RunRefused, RunReturned, CancelRun, BlockNames, Tokens, Move, MoveFailed, Release, MoveReport,
-                             AskOwner, StillYours, Gone, Offer, OfferReply, PageFrame, MissingPages, Handoff, HandoffReply, TransferAbort,
-                             Report, Announce, Drain, OperatorMove, OperatorMoveDone, StatusAsk, StatusPart>;
+using Message = std::variant<Run, RunAccepted, RunRefused, RunReturned, CancelRun, BlockNames, Tokens, Move, MoveFailed, Release,
+                             MoveReport, AskOwner, StillYours, Gone, Offer, OfferReply, PageFrame, MissingPages, Handoff, HandoffReply,
+                             TransferAbort, Report, Announce, Drain, OperatorMove, OperatorMoveDone, StatusAsk, StatusPart>;
 /// Immutable and shared: a message is built once, resent from the same object, and never copied on the way.
 using MessagePtr = std::shared_ptr<const Message>;
 

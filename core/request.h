@@ -50,12 +50,12 @@ struct Request {
   std::uint32_t choices = 1;     ///< n
   std::uint32_t tokens_max = 0;  ///< generated tokens of each choice, at least 1
   Sampling sampling;
-  std::vector<std::string> stop; ///< stop strings, UTF-8, none empty
+  std::vector<std::string> stop;  ///< stop strings, UTF-8, none empty
   bool ignore_eos = false;
-  std::uint32_t logprobs = 0;    ///< K best of the raw distribution reported with each token
+  std::uint32_t logprobs = 0;  ///< K best of the raw distribution reported with each token
   ServiceClass service_class = ServiceClass::interactive;
-  std::uint64_t required = 0;    ///< bits of Feature
-  std::uint64_t salt = 0;        ///< salt of the block names
+  std::uint64_t required = 0;  ///< bits of Feature
+  std::uint64_t salt = 0;      ///< salt of the block names
   std::string traceparent;
 
   template <class Self, class V>

@@ -37,9 +37,9 @@ struct Run {
   NodeId owner;
   ReplicaRef replica;
   std::shared_ptr<const Request> request;
-  std::vector<ChoiceState> choices;          ///< one per choice
-  std::vector<BlockName> prompt_names;       ///< names of the full blocks that lie wholly in the prompt
-  Duration deadline_left{0};                 ///< 0 = no deadline
+  std::vector<ChoiceState> choices;     ///< one per choice
+  std::vector<BlockName> prompt_names;  ///< names of the full blocks that lie wholly in the prompt
+  Duration deadline_left{0};            ///< 0 = no deadline
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -78,7 +78,8 @@ struct RunRefused {
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
-    v("key", s.key), v("epoch", s.epoch), v("replica", s.replica), v("code", s.code), v("reason", s.reason), v("retry_after", s.retry_after);
+    v("key", s.key), v("epoch", s.epoch), v("replica", s.replica), v("code", s.code), v("reason", s.reason),
+        v("retry_after", s.retry_after);
   }
 };
 

@@ -77,13 +77,13 @@ struct ReplicaInfo {
   U128 weights_digest;
   std::uint32_t numerics_id = 1;
   std::uint64_t features = known_features;
-  std::uint32_t context_max = 0;   ///< tokens
+  std::uint32_t context_max = 0;  ///< tokens
   std::uint32_t vocabulary = 0;
-  std::uint64_t page_bytes = 0;    ///< bytes of one page (block of 16 tokens, all layers of the group)
-  std::uint64_t row_bytes = 0;     ///< page_bytes / 16
-  std::uint32_t page_format = 0;   ///< core/page.h
-  std::uint32_t blocks = 0;        ///< device pool
-  std::string isa;                 ///< "scalar", "avx2", "avx512", "paced"
+  std::uint64_t page_bytes = 0;   ///< bytes of one page (block of 16 tokens, all layers of the group)
+  std::uint64_t row_bytes = 0;    ///< page_bytes / 16
+  std::uint32_t page_format = 0;  ///< core/page.h
+  std::uint32_t blocks = 0;       ///< device pool
+  std::string isa;                ///< "scalar", "avx2", "avx512", "paced"
 };
 
 }  // namespace spillway::core

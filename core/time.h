@@ -21,6 +21,8 @@ using namespace std::chrono_literals;
 
 inline constexpr Instant never = Instant::max();
 
-constexpr double to_ms(Duration d) { return static_cast<double>(d.count()) / 1e6; }
+constexpr double to_ms(Duration d) {
+  return static_cast<double>(d.count()) / 1e6;
+}
 
 }  // namespace spillway::core

@@ -27,8 +27,7 @@ bool detect(Isa isa) {
   __builtin_cpu_init();
   switch (isa) {
     case Isa::scalar: return true;
-    case Isa::avx2:
-      return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 && __builtin_cpu_supports("f16c") != 0;
+    case Isa::avx2: return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 && __builtin_cpu_supports("f16c") != 0;
     case Isa::avx512:
       return detect(Isa::avx2) && __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
              __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
@@ -67,7 +66,9 @@ Isa best_isa() {
   return isa_supported(Isa::avx2) ? Isa::avx2 : Isa::scalar;
 }
 
-Isa current_isa() { return chosen().load(std::memory_order_relaxed); }
+Isa current_isa() {
+  return chosen().load(std::memory_order_relaxed);
+}
 
 bool set_isa(Isa isa) {
   if (!isa_supported(isa)) return false;
@@ -91,7 +92,9 @@ void reset_kernel_counts() {
   counters.small.store(0, std::memory_order_relaxed);
 }
 
-void count_call(Isa isa) { counters.calls.at(static_cast<std::size_t>(isa)).fetch_add(1, std::memory_order_relaxed); }
+void count_call(Isa isa) {
+  counters.calls.at(static_cast<std::size_t>(isa)).fetch_add(1, std::memory_order_relaxed);
+}
 
 void count_matmul(Isa isa, std::size_t rows) {
   count_call(isa);

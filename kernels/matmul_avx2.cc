@@ -17,7 +17,9 @@ constexpr std::size_t columns_max = 4;
 /// How far ahead weights are fetched, by the first tile that meets them: the hardware's own prefetch stops at each page.
 constexpr std::size_t prefetch_bytes = 8192;
 
-__m256i load(const std::byte* from) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)); }
+__m256i load(const std::byte* from) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+}
 
 __m256i broadcast(const std::int8_t* four_codes) {
   int quad;
@@ -25,7 +27,9 @@ __m256i broadcast(const std::int8_t* four_codes) {
   return _mm256_set1_epi32(quad);
 }
 
-__m256 load_halves(const std::byte* from) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))); }
+__m256 load_halves(const std::byte* from) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+}
 
 void fetch(const std::byte* from, std::size_t bytes) {
   for (std::size_t i = 0; i < bytes; i += 64) _mm_prefetch(reinterpret_cast<const char*>(from + prefetch_bytes + i), _MM_HINT_T0);
@@ -106,7 +110,9 @@ struct Q8 {
   static __m256 scale(const std::byte* panel, std::size_t half, std::size_t group) {
     return load_halves(panel + group / 2 * q8_0_pair_bytes + group % 2 * scales_bytes + half * 16);
   }
-  static __m256 min(const std::byte*, std::size_t, std::size_t) { return _mm256_setzero_ps(); }
+  static __m256 min(const std::byte*, std::size_t, std::size_t) {
+    return _mm256_setzero_ps();
+  }
 };
 
 template <class Format>

@@ -23,9 +23,13 @@ __m512i broadcast(const std::int8_t* four_codes) {
   return _mm512_set1_epi32(quad);
 }
 
-__m512 load_halves(const std::byte* from) { return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))); }
+__m512 load_halves(const std::byte* from) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+}
 
-void prefetch(const std::byte* from) { _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T0); }
+void prefetch(const std::byte* from) {
+  _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T0);
+}
 
 void store(const PanelRun& run, std::size_t panel, std::size_t column, __m512 acc) {
   const auto row = panel * panel_rows;
@@ -57,8 +61,12 @@ struct Q4 {
       }
     }
   }
-  static __m512i start(const GroupScale&) { return _mm512_setzero_si512(); }
-  static __m512 scale(const std::byte* panel, std::size_t group) { return load_halves(panel + group * q4_1_group_bytes); }
+  static __m512i start(const GroupScale&) {
+    return _mm512_setzero_si512();
+  }
+  static __m512 scale(const std::byte* panel, std::size_t group) {
+    return load_halves(panel + group * q4_1_group_bytes);
+  }
   static __m512 min(const std::byte* panel, std::size_t group) {
     return load_halves(panel + group * q4_1_group_bytes + q4_1_min_offset);
   }
@@ -83,11 +91,15 @@ struct Q8 {
       for (int c = 0; c < C; ++c) dot[c] = _mm512_dpbusd_epi32(dot[c], w, broadcast(x[c] + group * group_size + 4 * j));
     }
   }
-  static __m512i start(const GroupScale& scale) { return _mm512_set1_epi32(scale.minus_128_sums); }
+  static __m512i start(const GroupScale& scale) {
+    return _mm512_set1_epi32(scale.minus_128_sums);
+  }
   static __m512 scale(const std::byte* panel, std::size_t group) {
     return load_halves(panel + group / 2 * q8_0_pair_bytes + group % 2 * scales_bytes);
   }
-  static __m512 min(const std::byte*, std::size_t) { return _mm512_setzero_ps(); }
+  static __m512 min(const std::byte*, std::size_t) {
+    return _mm512_setzero_ps();
+  }
   static void fetch(const std::byte* panel, std::size_t group) {
     const auto* const line = panel + group * (q8_0_pair_bytes / 2) + prefetch_bytes;
 #pragma GCC unroll 9
@@ -190,7 +202,6 @@ void multiply(const PanelRun& run) {
 
 }  // namespace
 
-const MatmulKernels matmul_kernels_avx512{multiply<Float<F32>>, multiply<Float<F16>>, multiply<Quantized<Q4>>,
-                                          multiply<Quantized<Q8>>};
+const MatmulKernels matmul_kernels_avx512{multiply<Float<F32>>, multiply<Float<F16>>, multiply<Quantized<Q4>>, multiply<Quantized<Q8>>};
 
 }  // namespace spillway::kernels

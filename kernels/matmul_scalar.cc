@@ -56,8 +56,7 @@ std::int32_t dot(const std::int16_t* w, const std::int16_t* x) {
 }
 
 /// acc = fma(d * scale, dot, acc), and with a minimum acc = fma(m * scale, sum, acc).
-void add_group(const PanelRun& run, std::size_t column, std::size_t group, const Codes& codes, const Lanes& d, const Lanes* m,
-               Lanes& acc) {
+void add_group(const PanelRun& run, std::size_t column, std::size_t group, const Codes& codes, const Lanes& d, const Lanes* m, Lanes& acc) {
   const auto& scale = run.scales[column * run.scale_stride + group];
   const auto* const x = run.codes + column * run.code_stride + group * group_size;
   std::int16_t wide[group_size];
@@ -120,7 +119,6 @@ void multiply_float(const PanelRun& run) {
 
 }  // namespace
 
-const MatmulKernels matmul_kernels_scalar{multiply_float<false>, multiply_float<true>, multiply_quantized<true>,
-                                          multiply_quantized<false>};
+const MatmulKernels matmul_kernels_scalar{multiply_float<false>, multiply_float<true>, multiply_quantized<true>, multiply_quantized<false>};
 
 }  // namespace spillway::kernels

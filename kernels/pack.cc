@@ -25,7 +25,9 @@ constexpr std::size_t q4_1_block_bytes = 20;
 constexpr std::size_t q8_0_block_bytes = 34;
 constexpr std::size_t huge_page_bytes = std::size_t{2} << 20;
 
-std::size_t round_up(std::size_t value, std::size_t unit) { return (value + unit - 1) / unit * unit; }
+std::size_t round_up(std::size_t value, std::size_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
 
 std::size_t panel_bytes_of(WeightType type, std::size_t k) {
   switch (type) {
@@ -40,7 +42,9 @@ std::size_t panel_bytes_of(WeightType type, std::size_t k) {
   return 0;
 }
 
-bool finite_f16(const std::byte* half) { return (std::to_integer<unsigned>(half[1]) & 0x7cu) != 0x7cu; }
+bool finite_f16(const std::byte* half) {
+  return (std::to_integer<unsigned>(half[1]) & 0x7cu) != 0x7cu;
+}
 bool finite_f32(const std::byte* value) {
   return (std::to_integer<unsigned>(value[3]) & 0x7fu) != 0x7fu || (std::to_integer<unsigned>(value[2]) & 0x80u) == 0;
 }
@@ -69,8 +73,7 @@ bool pack_row_q4_1(const std::byte* row, std::size_t k, std::size_t lane, std::b
     finite = finite && finite_f16(row) && finite_f16(row + 2);
     std::memcpy(panel + lane * 2, row, 2);
     std::memcpy(panel + q4_1_min_offset + lane * 2, row + 2, 2);
-    for (std::size_t j = 0; j < 4; ++j)
-      std::memcpy(panel + q4_1_code_offset + j * vector_bytes + lane * 4, row + 4 + 4 * j, 4);
+    for (std::size_t j = 0; j < 4; ++j) std::memcpy(panel + q4_1_code_offset + j * vector_bytes + lane * 4, row + 4 + 4 * j, 4);
   }
   return finite;
 }
@@ -143,7 +146,9 @@ std::uint16_t load_u16(const std::byte* from) {
 PackedMatrix::PackedMatrix(WeightType type, std::size_t rows, std::size_t k, std::size_t panel_bytes)
     : type_{type}, rows_{rows}, k_{k}, panel_bytes_{panel_bytes}, data_{allocate(bytes())} {}
 
-std::size_t PackedMatrix::panels() const { return (rows_ + panel_rows - 1) / panel_rows; }
+std::size_t PackedMatrix::panels() const {
+  return (rows_ + panel_rows - 1) / panel_rows;
+}
 
 core::Result<PackedMatrix> PackedMatrix::pack(WeightType type, core::Bytes raw, std::size_t rows, std::size_t k, ThreadPool* pool) {
   const auto describe = [&] {
@@ -165,7 +170,8 @@ core::Result<PackedMatrix> PackedMatrix::pack(WeightType type, core::Bytes raw, 
     for (std::size_t row = panel * panel_rows; row < std::min(rows, (panel + 1) * panel_rows); ++row) {
       if (pack_row(type, raw.data() + row * *file_row_bytes, k, row % panel_rows, out)) continue;
       auto seen = bad_row.load();
-      while (row < seen && !bad_row.compare_exchange_weak(seen, row)) {}
+      while (row < seen && !bad_row.compare_exchange_weak(seen, row)) {
+      }
     }
   };
   if (pool != nullptr) {

@@ -17,11 +17,15 @@ namespace {
 constexpr std::size_t line_bytes = 64;
 constexpr std::size_t rows_per_slice = 8;
 
-std::size_t round_up(std::size_t value, std::size_t unit) { return (value + unit - 1) / unit * unit; }
+std::size_t round_up(std::size_t value, std::size_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
 
 /// Bytes from row to row: whole lines, and not a multiple of 1 KiB, or the eight rows a product reads side by side would fall
 /// into the same few sets of the first cache.
-std::size_t stride_of(std::size_t k) { return round_up(k, line_bytes) + (k % 1024 == 0 ? line_bytes : 0); }
+std::size_t stride_of(std::size_t k) {
+  return round_up(k, line_bytes) + (k % 1024 == 0 ? line_bytes : 0);
+}
 
 template <class T>
 T* allocate(std::size_t count) {
@@ -45,7 +49,9 @@ QuantizeRow kernel(Isa isa) {
 
 }  // namespace
 
-void QuantizedRows::Free::operator()(void* memory) const { std::free(memory); }
+void QuantizedRows::Free::operator()(void* memory) const {
+  std::free(memory);
+}
 
 QuantizedRows::QuantizedRows(std::size_t rows_max, std::size_t k_max)
     : rows_max_{rows_max},

@@ -13,7 +13,9 @@ __m256i code(__m256 x, __m256 scale) {
   return _mm256_cvtps_epi32(_mm256_max_ps(_mm256_min_ps(ratio, _mm256_set1_ps(127.0f)), _mm256_set1_ps(-127.0f)));
 }
 
-__m256i magnitude(__m256 x) { return _mm256_and_si256(_mm256_castps_si256(x), _mm256_set1_epi32(0x7fffffff)); }
+__m256i magnitude(__m256 x) {
+  return _mm256_and_si256(_mm256_castps_si256(x), _mm256_set1_epi32(0x7fffffff));
+}
 
 /// Largest and sum of eight int32 lanes.
 int reduce_max(__m256i v) {
@@ -33,8 +35,8 @@ int reduce_add(__m256i v) {
 void quantize_row_avx2(const float* x, std::size_t groups, std::int8_t* codes, GroupScale* scales) {
   for (std::size_t group = 0; group < groups; ++group, x += group_size, codes += group_size) {
     const __m256 v[4] = {_mm256_loadu_ps(x), _mm256_loadu_ps(x + 8), _mm256_loadu_ps(x + 16), _mm256_loadu_ps(x + 24)};
-    const auto largest = static_cast<std::uint32_t>(reduce_max(_mm256_max_epi32(
-      _mm256_max_epi32(magnitude(v[0]), magnitude(v[1])), _mm256_max_epi32(magnitude(v[2]), magnitude(v[3])))));
+    const auto largest = static_cast<std::uint32_t>(reduce_max(
+        _mm256_max_epi32(_mm256_max_epi32(magnitude(v[0]), magnitude(v[1])), _mm256_max_epi32(magnitude(v[2]), magnitude(v[3])))));
     float scale = 0;
     __builtin_memcpy(&scale, &largest, sizeof scale);
     const bool finite = largest < 0x7f800000u;

@@ -22,8 +22,8 @@ void quantize_row_avx512(const float* x, std::size_t groups, std::int8_t* codes,
   for (std::size_t group = 0; group < groups; ++group, x += group_size, codes += group_size) {
     const auto first = _mm512_loadu_ps(x);
     const auto second = _mm512_loadu_ps(x + 16);
-    const auto largest = static_cast<std::uint32_t>(_mm512_reduce_max_epi32(
-      _mm512_max_epi32(_mm512_and_si512(_mm512_castps_si512(first), magnitude), _mm512_and_si512(_mm512_castps_si512(second), magnitude))));
+    const auto largest = static_cast<std::uint32_t>(_mm512_reduce_max_epi32(_mm512_max_epi32(
+        _mm512_and_si512(_mm512_castps_si512(first), magnitude), _mm512_and_si512(_mm512_castps_si512(second), magnitude))));
     float scale = 0;
     __builtin_memcpy(&scale, &largest, sizeof scale);
     const bool finite = largest < 0x7f800000u;

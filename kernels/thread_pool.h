@@ -35,8 +35,9 @@ class ThreadPool {
   /// they wrote is then visible to the caller. No slice may throw. `slices` is below 2^31.
   template <class F>
   void parallel(std::size_t slices, const F& f) {
-    run(slices, [](const void* context, std::size_t slice, unsigned thread) noexcept {
-      (*static_cast<const F*>(context))(slice, thread); }, &f);
+    run(
+        slices, [](const void* context, std::size_t slice, unsigned thread) noexcept { (*static_cast<const F*>(context))(slice, thread); },
+        &f);
   }
 
  private:

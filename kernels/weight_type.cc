@@ -43,7 +43,9 @@ std::string_view to_string(WeightType type) {
   return "?";
 }
 
-bool takes_quantized(WeightType type) { return type == WeightType::q4_1 || type == WeightType::q8_0; }
+bool takes_quantized(WeightType type) {
+  return type == WeightType::q4_1 || type == WeightType::q8_0;
+}
 
 std::optional<std::size_t> row_bytes(WeightType type, std::size_t k) {
   const auto t = traits(type);

@@ -12,16 +12,16 @@
 namespace spillway::sched {
 
 struct CacheLimits {
-  core::Duration lease{std::chrono::seconds(2)};              ///< an import that hears nothing for this long is dropped
-  core::Duration resend{std::chrono::milliseconds(200)};      ///< offers, handoffs and questions are repeated this often
-  core::Duration ask_owner{std::chrono::milliseconds(300)};   ///< a frozen source asks the owner after this much silence, then this often
-  core::Duration export_max{std::chrono::seconds(60)};        ///< a move that has not frozen by then is given up
-  std::uint32_t exports_max = 64;                             ///< transfers at once, out
-  std::uint32_t imports_max = 64;                             ///< transfers at once, in
+  core::Duration lease{std::chrono::seconds(2)};             ///< an import that hears nothing for this long is dropped
+  core::Duration resend{std::chrono::milliseconds(200)};     ///< offers, handoffs and questions are repeated this often
+  core::Duration ask_owner{std::chrono::milliseconds(300)};  ///< a frozen source asks the owner after this much silence, then this often
+  core::Duration export_max{std::chrono::seconds(60)};       ///< a move that has not frozen by then is given up
+  std::uint32_t exports_max = 64;                            ///< transfers at once, out
+  std::uint32_t imports_max = 64;                            ///< transfers at once, in
   std::uint32_t frame_bytes_max = 256 * 1024;
-  std::uint64_t bulk_bytes_per_second_max = 0;                ///< 0 = no cap; all exports of the node together
-  std::uint32_t reads_in_flight_max = 8;                      ///< page reads the worker is asked for at once (copying must not be felt)
-  std::uint64_t unacked_bytes_max = 8U << 20;                 ///< bulk bytes handed to the link and not yet credited by the receiver
+  std::uint64_t bulk_bytes_per_second_max = 0;  ///< 0 = no cap; all exports of the node together
+  std::uint32_t reads_in_flight_max = 8;        ///< page reads the worker is asked for at once (copying must not be felt)
+  std::uint64_t unacked_bytes_max = 8U << 20;   ///< bulk bytes handed to the link and not yet credited by the receiver
 };
 
 /// A node's cache-manager: the transfer state machines of moves in both directions, and what to announce. Pure.
@@ -39,27 +39,27 @@ class CacheCore {
     core::NodeId to;
     core::MessagePtr message;
   };
-  struct Local {                 ///< to the batcher of replica `replica` of this node
+  struct Local {  ///< to the batcher of replica `replica` of this node
     std::uint32_t replica = 0;
     std::variant<ExportBegin, ExportFreeze, ExportThaw, ExportRelease, ImportReserve, ImportCommit, ImportCancel> event;
   };
-  struct ReadRows {              ///< to the worker of `replica`; answered by on(RowsRead)
+  struct ReadRows {  ///< to the worker of `replica`; answered by on(RowsRead)
     std::uint32_t replica = 0;
     TransferId transfer;
     std::uint32_t ordinal = 0;
     BlockId block = core::no_block;
-    bool whole_page = true;      ///< read all rows of the block as they lie (rows beyond `rows` are whatever is there, sent as zeros)
+    bool whole_page = true;  ///< read all rows of the block as they lie (rows beyond `rows` are whatever is there, sent as zeros)
     std::uint32_t first_row = 0;
-    std::uint32_t rows = 0;      ///< rows holding data
+    std::uint32_t rows = 0;  ///< rows holding data
   };
-  struct WriteRows {             ///< to the worker of `replica`; answered by on(RowsWritten)
+  struct WriteRows {  ///< to the worker of `replica`; answered by on(RowsWritten)
     std::uint32_t replica = 0;
     TransferId transfer;
     std::uint32_t ordinal = 0;
     BlockId block = core::no_block;
     std::uint32_t first_row = 0;
     std::uint32_t rows = 0;
-    core::SharedBytes data;      ///< canonical layout: of the whole page when rows were sent as a page, else of `rows` rows
+    core::SharedBytes data;  ///< canonical layout: of the whole page when rows were sent as a page, else of `rows` rows
     bool whole_page = true;
   };
   using Action = std::variant<Post, Local, ReadRows, WriteRows>;
@@ -72,7 +72,7 @@ class CacheCore {
     bool whole_page = true;
     std::uint32_t first_row = 0;
     std::uint32_t rows = 0;
-    core::SharedBytes data;      ///< may be null in simulation: sizes then come from page_bytes
+    core::SharedBytes data;  ///< may be null in simulation: sizes then come from page_bytes
   };
   struct RowsWritten {
     TransferId transfer;

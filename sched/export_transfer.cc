@@ -23,7 +23,9 @@ constexpr std::uint64_t settled_bytes = 64 * 1024;
 /// Credit that never comes (lost with a frame) is forgotten after this much silence.
 constexpr core::Duration credit_lost = std::chrono::milliseconds(500);
 
-std::uint32_t row_mask(std::uint32_t first_row, std::uint32_t rows) { return ((1U << rows) - 1U) << first_row; }
+std::uint32_t row_mask(std::uint32_t first_row, std::uint32_t rows) {
+  return ((1U << rows) - 1U) << first_row;
+}
 
 /// Ids that no other incarnation makes: 40 bits of a mix of the incarnation, 24 bits of a counter.
 TransferId transfer_id(core::Incarnation incarnation, std::uint64_t counter) {
@@ -78,7 +80,7 @@ void Exports::thaw(Map::iterator it, const Epoch& epoch, std::string_view reason
   out.emplace_back(CacheCore::Local{e.move.source.index, ExportThaw{e.transfer, epoch}});
   if (e.offered) {
     out.emplace_back(CacheCore::Post{e.move.destination.node,
-                                  make_message(core::TransferAbort{e.transfer, e.move.key, e.move.new_epoch, std::string(reason)})});
+                                     make_message(core::TransferAbort{e.transfer, e.move.key, e.move.new_epoch, std::string(reason)})});
   }
   erase(it);
 }
@@ -174,8 +176,8 @@ void Exports::on(const ExportEnded& event, Instant, Actions& out) {
   const Export& e = it->second;
   refuse(e.move, event.code, event.reason, out);
   if (e.offered) {
-    out.emplace_back(
-        CacheCore::Post{e.move.destination.node, make_message(core::TransferAbort{e.transfer, e.move.key, e.move.new_epoch, event.reason})});
+    out.emplace_back(CacheCore::Post{e.move.destination.node,
+                                     make_message(core::TransferAbort{e.transfer, e.move.key, e.move.new_epoch, event.reason})});
   }
   erase(it);
 }
@@ -249,7 +251,8 @@ bool Exports::next_read(Export& e, Actions& out) {
 void Exports::refill(Instant now) {
   const std::uint64_t rate = context_.limits.bulk_bytes_per_second_max;
   if (rate == 0) return;
-  const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(std::min<core::Duration>(now - refilled_, std::chrono::seconds(1)));
+  const auto elapsed =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::min<core::Duration>(now - refilled_, std::chrono::seconds(1)));
   if (elapsed.count() <= 0) return;
   refilled_ = now - refilled_ > std::chrono::seconds(1) ? now : refilled_ + elapsed;
   const auto burst = static_cast<std::int64_t>(std::max<std::uint64_t>(rate / 20, 1));
@@ -432,7 +435,8 @@ void Exports::on(const core::Release& message, Instant now, Actions& out) {
   if (it == exports_.end() || it->second.move.new_epoch != message.new_epoch || it->second.phase != Phase::frozen) {
     // Said again: the report was lost, or there never was such a move.
     const auto* ended = ended_.find(message.key, message.new_epoch);
-    if (ended != nullptr && std::holds_alternative<core::MoveReport>(*ended->answer)) out.emplace_back(CacheCore::Post{ended->to, ended->answer});
+    if (ended != nullptr && std::holds_alternative<core::MoveReport>(*ended->answer))
+      out.emplace_back(CacheCore::Post{ended->to, ended->answer});
     return;
   }
   Export& e = it->second;
@@ -460,7 +464,7 @@ void Exports::on(const core::Gone& message, Instant, Actions& out) {
   out.emplace_back(CacheCore::Local{e.move.source.index, ExportRelease{e.transfer}});
   if (e.offered) {
     out.emplace_back(CacheCore::Post{e.move.destination.node,
-                                  make_message(core::TransferAbort{e.transfer, e.move.key, e.move.new_epoch, "the stream is over"})});
+                                     make_message(core::TransferAbort{e.transfer, e.move.key, e.move.new_epoch, "the stream is over"})});
   }
   erase(it);
 }
@@ -482,7 +486,7 @@ void Exports::on_peer_gone(core::NodeId peer, Instant now, Actions& out) {
       out.emplace_back(CacheCore::Local{e.move.source.index, ExportRelease{e.transfer}});
       if (e.offered) {
         out.emplace_back(CacheCore::Post{e.move.destination.node,
-                                      make_message(core::TransferAbort{e.transfer, e.move.key, e.move.new_epoch, "the owner is dead"})});
+                                         make_message(core::TransferAbort{e.transfer, e.move.key, e.move.new_epoch, "the owner is dead"})});
       }
       erase(it);
     } else if (e.move.destination.node == peer) {

@@ -26,7 +26,7 @@ class EndedTransfers {
  public:
   static constexpr std::size_t limit = 1024;
   struct Ended {
-    core::NodeId to;             ///< who is told when it asks again
+    core::NodeId to;  ///< who is told when it asks again
     core::MessagePtr answer;
   };
   void add(const StreamKey& key, const Epoch& new_epoch, core::NodeId to, core::MessagePtr answer);
@@ -74,8 +74,8 @@ class Exports {
   struct Block {
     ExportBlock known;
     bool reserved = false;
-    bool held = false;           ///< the destination has it
-    bool dropped = false;        ///< the stream let go of it before the freeze
+    bool held = false;     ///< the destination has it
+    bool dropped = false;  ///< the stream let go of it before the freeze
     bool page_sent = false;
     std::uint32_t rows_asked = 0;  ///< rows [0, rows_asked) read or being read
     std::uint32_t sent_mask = 0;   ///< bit r: row r was handed to the link
@@ -84,21 +84,21 @@ class Exports {
     TransferId transfer;
     core::Move move;
     Phase phase = Phase::begun;
-    std::vector<Block> blocks;                      ///< by ordinal on the wire
+    std::vector<Block> blocks;                        ///< by ordinal on the wire
     std::map<std::uint32_t, std::uint32_t> ordinals;  ///< the batcher's ordinal -> ours: ours have no holes
-    std::uint32_t reserved = 0;                     ///< ordinals [0, reserved) have room at the destination
+    std::uint32_t reserved = 0;                       ///< ordinals [0, reserved) have room at the destination
     bool offered = false;
     std::uint32_t choices = 1;
     std::uint64_t rows_to_compute = 0;
     std::uint32_t decode_steps = 0;
     std::uint32_t freeze_steps_max = 0;
-    std::uint32_t reads = 0;                        ///< in flight
+    std::uint32_t reads = 0;  ///< in flight
     Instant began{};
     Instant offered_at{};
     Instant frozen_at{};
-    Instant heard{};                                ///< last sign of the destination, or the freeze
-    Instant resend_at = core::never;                ///< offer while not all is reserved; handoff when frozen; else a sign of life
-    Instant ready_since = core::never;              ///< could freeze, but for bytes under way
+    Instant heard{};                    ///< last sign of the destination, or the freeze
+    Instant resend_at = core::never;    ///< offer while not all is reserved; handoff when frozen; else a sign of life
+    Instant ready_since = core::never;  ///< could freeze, but for bytes under way
     Instant ask_at = core::never;
     bool handoff_accepted = false;
     core::MessagePtr handoff;
@@ -133,9 +133,9 @@ class Exports {
   EndedTransfers ended_;
   std::uint64_t transfers_made_ = 0;
   std::uint32_t reads_ = 0;
-  TransferId cursor_;                               ///< the export whose turn it was last
-  std::map<core::NodeId, std::uint64_t> unacked_;   ///< bulk bytes posted to a peer and not credited
-  std::map<core::NodeId, Instant> credit_at_;       ///< last credit, so that lost credit does not block for ever
+  TransferId cursor_;                              ///< the export whose turn it was last
+  std::map<core::NodeId, std::uint64_t> unacked_;  ///< bulk bytes posted to a peer and not credited
+  std::map<core::NodeId, Instant> credit_at_;      ///< last credit, so that lost credit does not block for ever
   std::int64_t budget_bytes_ = 0;
   Instant refilled_{};
 };

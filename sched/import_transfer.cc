@@ -17,9 +17,13 @@ using core::make_message;
 constexpr std::uint32_t block_rows = core::block_tokens;
 constexpr std::uint32_t choices_max = 1024;
 
-std::uint32_t row_mask(std::uint32_t first_row, std::uint32_t rows) { return ((1U << rows) - 1U) << first_row; }
+std::uint32_t row_mask(std::uint32_t first_row, std::uint32_t rows) {
+  return ((1U << rows) - 1U) << first_row;
+}
 
-std::string number(std::uint64_t value) { return std::to_string(value); }
+std::string number(std::uint64_t value) {
+  return std::to_string(value);
+}
 
 }  // namespace
 
@@ -31,7 +35,8 @@ std::string Imports::wrong_offer(const core::Offer& offer) const {
   if (offer.numerics_id != mine.numerics_id) {
     return "numerics id " + number(offer.numerics_id) + " is not ours, " + number(mine.numerics_id);
   }
-  if (static_cast<std::uint32_t>(offer.format) != mine.page_format) return "page format " + number(static_cast<std::uint32_t>(offer.format));
+  if (static_cast<std::uint32_t>(offer.format) != mine.page_format)
+    return "page format " + number(static_cast<std::uint32_t>(offer.format));
   if (offer.page_bytes != mine.page_bytes) return "pages of " + number(offer.page_bytes) + " bytes, ours have " + number(mine.page_bytes);
   if ((offer.required & ~mine.features) != 0) return "required features " + number(offer.required & ~mine.features) + " are not known here";
   if (offer.choices == 0 || offer.choices > choices_max) return number(offer.choices) + " choices";
@@ -190,7 +195,8 @@ std::string Imports::wrong_frame(const Import& import, const core::PageFrame& fr
   if (frame.first_row > block_rows - header.rows) return number(header.rows) + " rows from row " + number(frame.first_row);
   if (frame.whole_page && frame.first_row != 0) return "a whole page from row " + number(frame.first_row);
   if (header.version != 1 || header.layout != 1 || header.group != 0) return "a page of an unknown version or layout";
-  if (static_cast<std::uint32_t>(header.format) != mine.page_format) return "page format " + number(static_cast<std::uint32_t>(header.format));
+  if (static_cast<std::uint32_t>(header.format) != mine.page_format)
+    return "page format " + number(static_cast<std::uint32_t>(header.format));
   if (header.first_token != import.slots[frame.ordinal].want.first_token + frame.first_row) {
     return "block " + number(frame.ordinal) + " at position " + number(header.first_token);
   }
@@ -260,7 +266,7 @@ void Imports::part_complete(Import& import, const core::PageFrame& frame, Part&&
   slot.page_seen = slot.page_seen || frame.whole_page;
   slot.asked_at = now;
   out.emplace_back(CacheCore::WriteRows{import.replica, import.transfer, frame.ordinal, slot.block, frame.first_row, frame.header.rows,
-                                     std::move(data), frame.whole_page});
+                                        std::move(data), frame.whole_page});
 }
 
 void Imports::on(const CacheCore::RowsWritten& event, Instant now, Actions& out) {
@@ -278,12 +284,13 @@ std::string Imports::wrong_handoff(const Import& import, const core::Handoff& ha
   if (!run.request || run.request->key != import.key) return "the run has no request of this stream";
   const std::size_t choices = run.request->choices;
   if (run.choices.size() != choices || handoff.tables.size() != choices || handoff.rows.size() != choices) {
-    return number(run.choices.size()) + " choices, " + number(handoff.tables.size()) + " tables, " + number(handoff.rows.size()) + " counts of rows for " +
-           number(choices) + " choices";
+    return number(run.choices.size()) + " choices, " + number(handoff.tables.size()) + " tables, " + number(handoff.rows.size()) +
+           " counts of rows for " + number(choices) + " choices";
   }
   // An ordinal beyond the offers we saw is no lie: the offer was lost and comes again. It waits for room.
   for (const core::TransferBlock& block : handoff.blocks) {
-    if (block.ordinal >= context_.replicas.at(import.replica).blocks || block.rows > block_rows) return "block " + number(block.ordinal) + " cannot be";
+    if (block.ordinal >= context_.replicas.at(import.replica).blocks || block.rows > block_rows)
+      return "block " + number(block.ordinal) + " cannot be";
   }
   for (std::size_t c = 0; c < choices; ++c) {
     const std::uint64_t length = run.request->prompt.size() + run.choices[c].tokens.size();
@@ -349,7 +356,8 @@ void Imports::try_commit(Import& import, Instant, Actions& out) {
   import.committing = true;
   import.ask_at = core::never;
   const core::Handoff& handoff = *import.handoff;
-  out.emplace_back(CacheCore::Local{import.replica, ImportCommit{import.transfer, handoff.run, handoff.tables, handoff.rows, handoff.blocks}});
+  out.emplace_back(
+      CacheCore::Local{import.replica, ImportCommit{import.transfer, handoff.run, handoff.tables, handoff.rows, handoff.blocks}});
 }
 
 void Imports::on(const ImportCommitted& event, Instant, Actions& out) {
@@ -394,7 +402,8 @@ std::vector<core::RowRange> Imports::missing(Import& import, Instant now) const 
   }
   for (std::uint32_t i = 0; i < import.slots.size(); ++i) {
     Slot& slot = import.slots[i];
-    if (!slot.reserved || slot.held || now < slot.asked_at + (import.handoff ? context_.limits.resend / 4 : context_.limits.resend)) continue;
+    if (!slot.reserved || slot.held || now < slot.asked_at + (import.handoff ? context_.limits.resend / 4 : context_.limits.resend))
+      continue;
     std::uint32_t rows = import.handoff ? rows_needed(import, i) : slot.want.rows;
     if (!import.handoff && (i >= newest || slot.page_seen || slot.want.rows < block_rows)) rows = 0;
     const std::uint32_t lacking = row_mask(0, rows) & ~slot.taken_mask;

@@ -46,9 +46,9 @@ class Imports {
   using PartId = std::tuple<std::uint32_t, bool, std::uint32_t, std::uint32_t>;  ///< ordinal, whole page, first row, rows
   struct Part {
     std::uint64_t checksum = 0;
-    core::ByteVector bytes;                          ///< empty in simulation
-    core::SharedBytes whole;                         ///< when it came in one piece
-    std::map<std::uint32_t, std::uint32_t> pieces;   ///< offset -> bytes
+    core::ByteVector bytes;                         ///< empty in simulation
+    core::SharedBytes whole;                        ///< when it came in one piece
+    std::map<std::uint32_t, std::uint32_t> pieces;  ///< offset -> bytes
     std::uint64_t received = 0;
   };
   struct Import {
@@ -60,8 +60,8 @@ class Imports {
     std::uint32_t replica = 0;
     std::uint32_t choices = 1;
     std::vector<Slot> slots;
-    bool opened = false;             ///< the batcher knows of it
-    std::uint32_t reserving = 0;     ///< ImportReserve not yet answered
+    bool opened = false;          ///< the batcher knows of it
+    std::uint32_t reserving = 0;  ///< ImportReserve not yet answered
     std::map<PartId, Part> parts;
     std::optional<core::Handoff> handoff;
     bool committing = false;

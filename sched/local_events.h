@@ -21,9 +21,9 @@ using core::TransferId;
 struct ExportBlock {
   std::uint32_t ordinal = 0;
   BlockId block = core::no_block;
-  core::BlockName name;           ///< zero when not full or not yet named
+  core::BlockName name;  ///< zero when not full or not yet named
   std::uint32_t first_token = 0;
-  std::uint32_t rows = 0;         ///< rows computed so far
+  std::uint32_t rows = 0;  ///< rows computed so far
 };
 
 // -- cache-manager -> batcher: source side ---------------------------------------------------------------------------------------
@@ -60,8 +60,8 @@ struct ExportRelease {
 struct ExportGrown {
   TransferId transfer;
   std::vector<ExportBlock> blocks;
-  std::uint32_t decode_steps = 0;  ///< decode steps of the stream since ExportBegin, running total
-  std::uint32_t choices = 0;       ///< of the stream, finished ones included (0: not told)
+  std::uint32_t decode_steps = 0;     ///< decode steps of the stream since ExportBegin, running total
+  std::uint32_t choices = 0;          ///< of the stream, finished ones included (0: not told)
   std::uint64_t rows_to_compute = 0;  ///< rows still to be computed before the next token, all choices (decoding: one per live choice)
 };
 /// Answer to ExportBegin when the stream is not there under that epoch, or the message that a running export is over because the
@@ -88,7 +88,7 @@ struct ExportFrozen {
 struct ImportReserve {
   TransferId transfer;
   StreamKey key;
-  Epoch epoch;                               ///< the one it is to run under
+  Epoch epoch;  ///< the one it is to run under
   std::uint32_t choices = 1;
   std::vector<core::TransferBlock> blocks;
 };
@@ -116,7 +116,7 @@ struct ImportReserved {
   struct Slot {
     std::uint32_t ordinal = 0;
     BlockId block = core::no_block;
-    bool held = false;             ///< the bytes are there already (prefix hit)
+    bool held = false;  ///< the bytes are there already (prefix hit)
   };
   std::vector<Slot> slots;
 };

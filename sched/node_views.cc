@@ -41,7 +41,8 @@ void NodeViews::on(const core::Report& report, Instant now) {
     replica.report = told;
     for (auto it = replica.in_flight.begin(); it != replica.in_flight.end();) {
       const auto next = std::next(it);
-      if (it->second.accepted_report && *it->second.accepted_report < report.number) settled({report.node, told.index}, StreamKey(it->first));
+      if (it->second.accepted_report && *it->second.accepted_report < report.number)
+        settled({report.node, told.index}, StreamKey(it->first));
       it = next;
     }
   }
@@ -66,7 +67,9 @@ const NodeView* NodeViews::find(core::NodeId node) const {
   return it == nodes_.end() ? nullptr : &it->second;
 }
 
-ReplicaView* NodeViews::find(core::ReplicaRef replica) { return const_cast<ReplicaView*>(std::as_const(*this).find(replica)); }
+ReplicaView* NodeViews::find(core::ReplicaRef replica) {
+  return const_cast<ReplicaView*>(std::as_const(*this).find(replica));
+}
 
 const ReplicaView* NodeViews::find(core::ReplicaRef replica) const {
   const NodeView* node = find(replica.node);
@@ -128,8 +131,9 @@ void NodeViews::settled(core::ReplicaRef ref, const StreamKey& key) {
 }
 
 bool NodeViews::complete() const {
-  return std::all_of(nodes_.begin(), nodes_.end(),
-                     [this](const auto& entry) { return !expected_.contains(entry.first.value) || (entry.second.up && entry.second.reported); });
+  return std::all_of(nodes_.begin(), nodes_.end(), [this](const auto& entry) {
+    return !expected_.contains(entry.first.value) || (entry.second.up && entry.second.reported);
+  });
 }
 
 std::uint64_t NodeViews::cached_tokens(const ReplicaView& replica, const std::vector<core::BlockName>& prompt,
@@ -152,10 +156,10 @@ std::vector<core::NodeStatus> NodeViews::status() const {
     core::NodeStatus& status = nodes.emplace_back();
     status.name = name(id);
     status.incarnation = view.incarnation;
-    status.state = !view.up ? core::NodeState::down
+    status.state = !view.up               ? core::NodeState::down
                    : view.report.draining ? core::NodeState::draining
-                   : view.suspect ? core::NodeState::suspect
-                                  : core::NodeState::up;
+                   : view.suspect         ? core::NodeState::suspect
+                                          : core::NodeState::up;
     if (!view.up) continue;
     status.pid = view.report.pid;
     status.roles = view.report.roles;

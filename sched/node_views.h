@@ -35,7 +35,7 @@ struct NodeView {
   core::Incarnation incarnation;
   bool up = false;
   bool suspect = false;
-  bool reported = false;                      ///< since it came up
+  bool reported = false;  ///< since it came up
   Instant reported_at{};
   core::Report report;
   std::map<std::uint32_t, ReplicaView> replicas;

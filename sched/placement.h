@@ -22,8 +22,8 @@ struct PlacementView {
 };
 
 struct PlacementRequest {
-  std::uint64_t tokens = 0;            ///< prompt and tokens so far, to be computed or found cached
-  std::uint32_t blocks = 0;            ///< for these tokens
+  std::uint64_t tokens = 0;  ///< prompt and tokens so far, to be computed or found cached
+  std::uint32_t blocks = 0;  ///< for these tokens
   std::uint32_t prefix_weight_permille = 1000;
 };
 

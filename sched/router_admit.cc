@@ -19,7 +19,9 @@ constexpr core::Duration retry_later = std::chrono::milliseconds(500);
 /// More than that is no deadline, and time must not overflow.
 constexpr core::Duration deadline_max = std::chrono::hours(24 * 365);
 
-std::string text(std::uint64_t value) { return std::to_string(value); }
+std::string text(std::uint64_t value) {
+  return std::to_string(value);
+}
 
 std::string feature_names(std::uint64_t bits) {
   static constexpr std::array<std::string_view, 3> names{"seeded_sampling", "forks", "stop_strings"};
@@ -49,7 +51,8 @@ core::Result<void> RouterState::check_admission(const RouterCore::Admit& admit, 
     return fail(Errc::unsupported, "this build lacks " + feature_names(request.required & ~core::known_features));
   }
   if (streams.size() >= limits.streams_max) return fail(Errc::queue_full, text(streams.size()) + " streams run here already", retry_later);
-  if (waiting_.size() >= limits.waiting_max) return fail(Errc::queue_full, text(waiting_.size()) + " streams wait for room already", retry_soon);
+  if (waiting_.size() >= limits.waiting_max)
+    return fail(Errc::queue_full, text(waiting_.size()) + " streams wait for room already", retry_soon);
   const auto tenant = by_tenant_.find(request.key.tenant);
   if (tenant != by_tenant_.end() && tenant->second >= limits.tenant_streams_max) {
     return fail(Errc::queue_full, "tenant " + admit.tenant_name + " has " + text(tenant->second) + " streams here already", retry_soon);
@@ -110,15 +113,16 @@ core::Result<void> RouterState::clip(core::Request& request) const {
   }
   const std::uint64_t prompt = request.prompt.size();
   if (prompt >= context) {
-    return fail(Errc::bad_argument, "the prompt has " + text(prompt) + " tokens, the context of the model " + text(context) + ": one must be left to generate");
+    return fail(Errc::bad_argument,
+                "the prompt has " + text(prompt) + " tokens, the context of the model " + text(context) + ": one must be left to generate");
   }
   const bool open = request.tokens_max == 0;
   const std::uint64_t wanted = open ? context - prompt : std::min<std::uint64_t>(request.tokens_max, context - prompt);
   request.tokens_max = static_cast<std::uint32_t>(wanted);
   const std::uint64_t needed = blocks_for(prompt, prompt + (open ? 1 : wanted), request.choices);
   if (needed > blocks) {
-    return fail(Errc::no_capacity, text(prompt) + " + " + text(open ? 1 : wanted) + " tokens, " + text(request.choices) + " choices: " + text(needed) +
-                                       " blocks, and the largest replica has " + text(blocks));
+    return fail(Errc::no_capacity, text(prompt) + " + " + text(open ? 1 : wanted) + " tokens, " + text(request.choices) +
+                                       " choices: " + text(needed) + " blocks, and the largest replica has " + text(blocks));
   }
   if (open) {
     const std::uint64_t shared = prompt / block_tokens;
@@ -161,7 +165,8 @@ void RouterState::admit(const RouterCore::Admit& admit, Instant now, Actions& ou
   if (fine && admit.resumed) {
     for (const core::ChoiceState& choice : admit.resume.choices) {
       if (choice.tokens.size() <= admit.request->tokens_max) continue;
-      fine = fail(Errc::bad_argument, text(choice.tokens.size()) + " tokens brought along, tokens_max is " + text(admit.request->tokens_max));
+      fine =
+          fail(Errc::bad_argument, text(choice.tokens.size()) + " tokens brought along, tokens_max is " + text(admit.request->tokens_max));
     }
   }
   if (!fine) {
@@ -195,7 +200,8 @@ void RouterState::admit(const RouterCore::Admit& admit, Instant now, Actions& ou
       choice.finish = had.finish;
       choice.finish_told = had.finish != core::FinishReason::none;
       // The death came between the last token and the word that it was the last.
-      if (choice.finish == core::FinishReason::none && choice.tokens.size() >= admit.request->tokens_max) choice.finish = core::FinishReason::length;
+      if (choice.finish == core::FinishReason::none && choice.tokens.size() >= admit.request->tokens_max)
+        choice.finish = core::FinishReason::length;
     }
   }
   s.request = admit.request;
@@ -217,11 +223,11 @@ void RouterState::admit(const RouterCore::Admit& admit, Instant now, Actions& ou
 void RouterState::attach(RouterStream& s, const RouterCore::Admit& admit, Instant now, Actions& out) {
   const core::Request& mine = *s.request;
   const core::Request& theirs = *admit.request;
-  const bool same = mine.prompt == theirs.prompt && mine.choices == theirs.choices && mine.model == theirs.model && mine.stop == theirs.stop &&
-                    (!admit.resumed || admit.resume.seed == mine.sampling.seed);
+  const bool same = mine.prompt == theirs.prompt && mine.choices == theirs.choices && mine.model == theirs.model &&
+                    mine.stop == theirs.stop && (!admit.resumed || admit.resume.seed == mine.sampling.seed);
   if (!same) {
     out.emplace_back(RouterCore::ToClient{admit.client, s.key,
-                                       core::Failed{s.key.request, Errc::already_exists, "another request runs under this id", {}}});
+                                          core::Failed{s.key.request, Errc::already_exists, "another request runs under this id", {}}});
     return;
   }
   if (const auto it = by_client_.find(s.client); it != by_client_.end()) {
@@ -233,8 +239,8 @@ void RouterState::attach(RouterStream& s, const RouterCore::Admit& admit, Instan
   if (s.accepted_told) {
     const ReplicaView* replica = views.find(s.place);
     out.emplace_back(RouterCore::ToClient{s.client, s.key,
-                                       core::Accepted{s.key.request, mine.sampling.seed, s.weights_digest, s.numerics_id,
-                                                      replica == nullptr ? std::string{} : replica->report.isa, mine.prompt}});
+                                          core::Accepted{s.key.request, mine.sampling.seed, s.weights_digest, s.numerics_id,
+                                                         replica == nullptr ? std::string{} : replica->report.isa, mine.prompt}});
   }
   for (std::uint32_t c = 0; c < s.choices.size(); ++c) {
     RouterChoice& choice = s.choices[c];

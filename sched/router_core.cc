@@ -151,7 +151,9 @@ RouterCore::~RouterCore() = default;
 RouterCore::RouterCore(RouterCore&&) noexcept = default;
 RouterCore& RouterCore::operator=(RouterCore&&) noexcept = default;
 
-void RouterCore::on(const Admit& admit, Instant now, Actions& out) { state_->admit(admit, now, out); }
+void RouterCore::on(const Admit& admit, Instant now, Actions& out) {
+  state_->admit(admit, now, out);
+}
 
 void RouterCore::on_cancel(ClientRef client, const StreamKey& key, Instant now, Actions& out) {
   RouterStream* s = state_->find(key);
@@ -173,13 +175,27 @@ void RouterCore::on_client_gone(ClientRef client, Instant now, Actions& out) {
   }
 }
 
-void RouterCore::on(core::NodeId from, const core::RunAccepted& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
-void RouterCore::on(core::NodeId from, const core::RunRefused& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
-void RouterCore::on(core::NodeId from, const core::RunReturned& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
-void RouterCore::on(core::NodeId from, const core::Tokens& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
-void RouterCore::on(core::NodeId from, const core::MoveFailed& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
-void RouterCore::on(core::NodeId from, const core::MoveReport& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
-void RouterCore::on(core::NodeId from, const core::AskOwner& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
+void RouterCore::on(core::NodeId from, const core::RunAccepted& message, Instant now, Actions& out) {
+  state_->on(from, message, now, out);
+}
+void RouterCore::on(core::NodeId from, const core::RunRefused& message, Instant now, Actions& out) {
+  state_->on(from, message, now, out);
+}
+void RouterCore::on(core::NodeId from, const core::RunReturned& message, Instant now, Actions& out) {
+  state_->on(from, message, now, out);
+}
+void RouterCore::on(core::NodeId from, const core::Tokens& message, Instant now, Actions& out) {
+  state_->on(from, message, now, out);
+}
+void RouterCore::on(core::NodeId from, const core::MoveFailed& message, Instant now, Actions& out) {
+  state_->on(from, message, now, out);
+}
+void RouterCore::on(core::NodeId from, const core::MoveReport& message, Instant now, Actions& out) {
+  state_->on(from, message, now, out);
+}
+void RouterCore::on(core::NodeId from, const core::AskOwner& message, Instant now, Actions& out) {
+  state_->on(from, message, now, out);
+}
 
 void RouterCore::on(core::NodeId from, const core::Report& message, Instant now, Actions& out) {
   if (message.node != from) return;
@@ -193,10 +209,18 @@ void RouterCore::on(core::NodeId from, const core::Announce& message, Instant, A
   if (message.replica.node == from) state_->views.on(message);
 }
 
-void RouterCore::on(core::NodeId from, const core::OperatorMove& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
-void RouterCore::on(core::NodeId from, const core::OperatorMoveDone& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
-void RouterCore::on(core::NodeId from, const core::StatusAsk& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
-void RouterCore::on(core::NodeId from, const core::StatusPart& message, Instant now, Actions& out) { state_->on(from, message, now, out); }
+void RouterCore::on(core::NodeId from, const core::OperatorMove& message, Instant now, Actions& out) {
+  state_->on(from, message, now, out);
+}
+void RouterCore::on(core::NodeId from, const core::OperatorMoveDone& message, Instant now, Actions& out) {
+  state_->on(from, message, now, out);
+}
+void RouterCore::on(core::NodeId from, const core::StatusAsk& message, Instant now, Actions& out) {
+  state_->on(from, message, now, out);
+}
+void RouterCore::on(core::NodeId from, const core::StatusPart& message, Instant now, Actions& out) {
+  state_->on(from, message, now, out);
+}
 
 void RouterCore::on_peer_up(core::NodeId peer, core::Incarnation incarnation, Instant now, Actions& out) {
   state_->on_peer_up(peer, incarnation, now, out);
@@ -209,12 +233,22 @@ void RouterCore::on_peer_down(core::NodeId peer, core::Incarnation incarnation, 
   state_->on_peer_down(peer, incarnation, now, out);
 }
 
-void RouterCore::on(ClientRef client, const core::MoveRequest& request, Instant now, Actions& out) { state_->on(client, request, now, out); }
-void RouterCore::on(ClientRef client, const core::DrainRequest& request, Instant now, Actions& out) { state_->on(client, request, now, out); }
-void RouterCore::on(ClientRef client, const core::StatusRequest& request, Instant now, Actions& out) { state_->on(client, request, now, out); }
-void RouterCore::on_tick(Instant now, Actions& out) { state_->tick(now, out); }
+void RouterCore::on(ClientRef client, const core::MoveRequest& request, Instant now, Actions& out) {
+  state_->on(client, request, now, out);
+}
+void RouterCore::on(ClientRef client, const core::DrainRequest& request, Instant now, Actions& out) {
+  state_->on(client, request, now, out);
+}
+void RouterCore::on(ClientRef client, const core::StatusRequest& request, Instant now, Actions& out) {
+  state_->on(client, request, now, out);
+}
+void RouterCore::on_tick(Instant now, Actions& out) {
+  state_->tick(now, out);
+}
 
-void RouterCore::expect_node(core::NodeId node, std::string name) { state_->views.expect(node, std::move(name)); }
+void RouterCore::expect_node(core::NodeId node, std::string name) {
+  state_->views.expect(node, std::move(name));
+}
 
 void RouterCore::set_draining(bool draining, bool leave, Instant now, Actions& out) {
   static_cast<void>(now);
@@ -228,10 +262,20 @@ void RouterCore::set_draining(bool draining, bool leave, Instant now, Actions& o
   }
 }
 
-Instant RouterCore::next_tick() const { return state_->next_tick(); }
-core::NodeCounters RouterCore::counters() const { return state_->counters; }
-std::size_t RouterCore::streams() const { return state_->streams.size(); }
-std::vector<core::StreamStatus> RouterCore::stream_status() const { return state_->stream_status(); }
-void RouterCore::check() const { state_->check(); }
+Instant RouterCore::next_tick() const {
+  return state_->next_tick();
+}
+core::NodeCounters RouterCore::counters() const {
+  return state_->counters;
+}
+std::size_t RouterCore::streams() const {
+  return state_->streams.size();
+}
+std::vector<core::StreamStatus> RouterCore::stream_status() const {
+  return state_->stream_status();
+}
+void RouterCore::check() const {
+  state_->check();
+}
 
 }  // namespace spillway::sched

@@ -21,29 +21,30 @@ using core::StreamKey;
 using ClientRef = core::Id<struct ClientTag>;
 
 struct RouterLimits {
-  std::uint32_t streams_max = 16384;             ///< owned at once; beyond it a Submit is refused with queue_full
-  std::uint32_t waiting_max = 4096;              ///< admitted and not placed (no room anywhere); beyond it queue_full
+  std::uint32_t streams_max = 16384;  ///< owned at once; beyond it a Submit is refused with queue_full
+  std::uint32_t waiting_max = 4096;   ///< admitted and not placed (no room anywhere); beyond it queue_full
   std::uint32_t tenant_streams_max = 4096;
-  core::Duration run_resend{std::chrono::milliseconds(250)};     ///< a Run not accepted by then is sent again (same epoch)
-  core::Duration run_give_up{std::chrono::milliseconds(1000)};   ///< then placed anew under the next epoch
-  core::Duration gap_max{std::chrono::milliseconds(500)};        ///< a token gap that lasts longer restarts the stream from what is accepted
-  core::Duration move_max{std::chrono::seconds(60)};             ///< a move not committed by then is revoked
-  core::Duration waiting_resend{std::chrono::milliseconds(50)};  ///< placement of waiting streams is tried again this often, and at each report
+  core::Duration run_resend{std::chrono::milliseconds(250)};    ///< a Run not accepted by then is sent again (same epoch)
+  core::Duration run_give_up{std::chrono::milliseconds(1000)};  ///< then placed anew under the next epoch
+  core::Duration gap_max{std::chrono::milliseconds(500)};       ///< a token gap that lasts longer restarts the stream from what is accepted
+  core::Duration move_max{std::chrono::seconds(60)};            ///< a move not committed by then is revoked
+  core::Duration waiting_resend{
+      std::chrono::milliseconds(50)};  ///< placement of waiting streams is tried again this often, and at each report
   core::Duration report_stale{std::chrono::milliseconds(1000)};  ///< a view older than this gets no new work
   std::uint32_t moves_per_link_max = 16;                         ///< running moves per (source, destination)
   std::uint32_t restarts_max = 16;                               ///< of one stream, then it fails
   core::Duration waiting_max_time{std::chrono::seconds(30)};     ///< a stream that nobody has room for fails after this long
-  core::Duration stall_max{std::chrono::seconds(2)};             ///< a placed stream without news for this long has its Run sent again, to see
-  core::Duration move_resend{std::chrono::milliseconds(500)};    ///< a Move, and a Release not yet reported on, are sent again this often
-  core::Duration status_max{std::chrono::milliseconds(300)};     ///< other routers' part of a status is waited for this long
-  core::Duration drain_max{std::chrono::seconds(120)};           ///< a drain without progress for this long is reported as failed
-  std::uint32_t gap_tokens_max = 4096;                           ///< tokens kept per stream that came before their turn; beyond it restart
+  core::Duration stall_max{std::chrono::seconds(2)};  ///< a placed stream without news for this long has its Run sent again, to see
+  core::Duration move_resend{std::chrono::milliseconds(500)};  ///< a Move, and a Release not yet reported on, are sent again this often
+  core::Duration status_max{std::chrono::milliseconds(300)};   ///< other routers' part of a status is waited for this long
+  core::Duration drain_max{std::chrono::seconds(120)};         ///< a drain without progress for this long is reported as failed
+  std::uint32_t gap_tokens_max = 4096;                         ///< tokens kept per stream that came before their turn; beyond it restart
   // Spilling a running stream (one simple rule; 0 of 1000 switches it off): a replica with less than spill_low free blocks of 1000
   // and a queue sends its youngest stream to one with more than spill_high free.
   std::uint32_t spill_low_permille = 50;
   std::uint32_t spill_high_permille = 300;
   core::Duration spill_interval{std::chrono::milliseconds(200)};
-  std::uint32_t prefix_weight_permille = 1000;                   ///< worth of a cached token in placement, against an uncached one
+  std::uint32_t prefix_weight_permille = 1000;  ///< worth of a cached token in placement, against an uncached one
 };
 
 /// The owner of streams: admission, placement, epochs, moves, restarts, drain, and the soft view of all nodes. Pure.
@@ -59,19 +60,19 @@ class RouterCore {
     core::NodeId to;
     core::MessagePtr message;
   };
-  struct ToClient {              ///< Accepted and Failed as they are; Delta without text (the shell adds it); Finished at the end
-    ClientRef client;            ///< zero: the client is gone (nothing to send), kept for logs
+  struct ToClient {    ///< Accepted and Failed as they are; Delta without text (the shell adds it); Finished at the end
+    ClientRef client;  ///< zero: the client is gone (nothing to send), kept for logs
     StreamKey key;
     std::variant<core::Accepted, core::Delta, core::Finished, core::Failed> message;
   };
-  struct StreamEnded {           ///< the shell drops its text state
+  struct StreamEnded {  ///< the shell drops its text state
     StreamKey key;
   };
-  struct Operation {             ///< progress or end of an operator's request, to the client that asked
+  struct Operation {  ///< progress or end of an operator's request, to the client that asked
     ClientRef client;
     core::OperationUpdate update;
   };
-  struct Status {                ///< answer to a StatusRequest, complete or after its time limit
+  struct Status {  ///< answer to a StatusRequest, complete or after its time limit
     ClientRef client;
     core::StatusReply reply;
   };

@@ -25,7 +25,8 @@ std::optional<core::ReplicaRef> RouterState::replica_at(const RouterStream& s, c
   if (view == nullptr || !view->up) return std::nullopt;
   const ReplicaView* source = views.find(s.place);
   for (const auto& [index, replica] : view->replicas) {
-    if (serves(s, replica.report) && (source == nullptr || replica.report.kv_id == source->report.kv_id)) return core::ReplicaRef{node, index};
+    if (serves(s, replica.report) && (source == nullptr || replica.report.kv_id == source->report.kv_id))
+      return core::ReplicaRef{node, index};
   }
   return std::nullopt;
 }
@@ -44,7 +45,8 @@ std::optional<core::ReplicaRef> RouterState::move_destination(const RouterStream
   return best ? std::optional(list[*best].replica) : std::nullopt;
 }
 
-core::Result<void> RouterState::start_move(RouterStream& s, core::ReplicaRef destination, const MoveAsker& asker, Instant now, Actions& out) {
+core::Result<void> RouterState::start_move(RouterStream& s, core::ReplicaRef destination, const MoveAsker& asker, Instant now,
+                                           Actions& out) {
   const std::string there = views.name(destination.node);
   if (s.stage != Stage::running) return core::fail(Errc::unavailable, "the stream is not running yet");
   if (s.move) return core::fail(Errc::already_exists, "the stream is being moved to " + views.name(s.move->destination.node) + " already");
@@ -57,13 +59,15 @@ core::Result<void> RouterState::start_move(RouterStream& s, core::ReplicaRef des
   if (replica == nullptr || !replica->report.ready) return core::fail(Errc::unavailable, "the replica on " + there + " is not ready");
   const std::pair link{s.place.node, destination.node};
   if (const auto it = links_.find(link); it != links_.end() && it->second >= limits.moves_per_link_max) {
-    return core::fail(Errc::queue_full, std::to_string(it->second) + " streams are moving from " + views.name(s.place.node) + " to " + there + " already",
+    return core::fail(Errc::queue_full,
+                      std::to_string(it->second) + " streams are moving from " + views.name(s.place.node) + " to " + there + " already",
                       move_again);
   }
   const PlacementRequest request = needs(s);
   if (replica->report.blocks_free < std::uint64_t{replica->blocks_in_flight} + request.blocks) {
     return core::fail(Errc::no_capacity, "node " + there + " has " + std::to_string(replica->report.blocks_free) + " blocks free (" +
-                                             std::to_string(replica->blocks_in_flight) + " promised), the stream needs " + std::to_string(request.blocks));
+                                             std::to_string(replica->blocks_in_flight) + " promised), the stream needs " +
+                                             std::to_string(request.blocks));
   }
   RouterMove move;
   move.new_epoch = next_epoch();
@@ -125,7 +129,8 @@ void RouterState::revoke(RouterStream& s, Errc code, std::string_view reason, bo
   s.move_again_at = now + move_again;
   s.avoid[move.destination] = now + move_again;
   // Tokens that came early under the epoch that is off are as good as never sent.
-  for (RouterChoice& choice : s.choices) std::erase_if(choice.early, [&](const auto& entry) { return entry.second.epoch == move.new_epoch; });
+  for (RouterChoice& choice : s.choices)
+    std::erase_if(choice.early, [&](const auto& entry) { return entry.second.epoch == move.new_epoch; });
   if (s.early_tokens() == 0) s.gap_at = core::never;
   if (tell_source) {
     const Epoch asked = s.epoch;
@@ -169,7 +174,8 @@ void RouterState::on(core::NodeId from, const core::AskOwner& message, Instant n
       return touch(*s);
     }
     if (current && s->move) return;  // asked before it went on by itself; it moves again by now
-    const bool granted = std::any_of(s->also.begin(), s->also.end(), [&](const auto& also) { return also.epoch == message.epoch && also.node == from; });
+    const bool granted =
+        std::any_of(s->also.begin(), s->also.end(), [&](const auto& also) { return also.epoch == message.epoch && also.node == from; });
     if (current || granted) {
       // Said before and lost, or a move of which we have given up: it has the stream.
       if (current) {

@@ -65,7 +65,8 @@ void RouterState::on(ClientRef client, const core::MoveRequest& request, Instant
   }
   const auto others = other_routers();
   if (others.empty()) {
-    out.emplace_back(RouterCore::Operation{client, ended(request.operation, Errc::unknown_request, "no stream " + core::to_hex(request.request) + " runs")});
+    out.emplace_back(RouterCore::Operation{
+        client, ended(request.operation, Errc::unknown_request, "no stream " + core::to_hex(request.request) + " runs")});
     return;
   }
   const std::uint64_t id = ++operations_made_;
@@ -124,7 +125,10 @@ core::Result<void> RouterState::check_drain(core::NodeId id, Instant now) const 
     for (const auto& [other, view] : views.all()) {
       if (other == id) continue;
       if (!NodeViews::fit(view, now, limits.report_stale)) {
-        why += (why.empty() ? "" : ", ") + views.name(other) + (!view.up ? " is down" : view.report.draining ? " is draining" : " is silent");
+        why += (why.empty() ? "" : ", ") + views.name(other) +
+               (!view.up               ? " is down"
+                : view.report.draining ? " is draining"
+                                       : " is silent");
         continue;
       }
       for (const auto& [i, theirs] : view.replicas) {
@@ -134,9 +138,12 @@ core::Result<void> RouterState::check_drain(core::NodeId id, Instant now) const 
       }
     }
     const std::string load = std::to_string(held) + " streams with " + std::to_string(mine.blocks_used) + " blocks on " + views.name(id);
-    if (takers == 0) return core::fail(Errc::no_capacity, "nobody can take the " + load + ": no other replica of its model is ready" + (why.empty() ? "" : " (" + why + ")"));
+    if (takers == 0)
+      return core::fail(Errc::no_capacity,
+                        "nobody can take the " + load + ": no other replica of its model is ready" + (why.empty() ? "" : " (" + why + ")"));
     if (room < mine.blocks_used) {
-      return core::fail(Errc::no_capacity, "nobody can take the " + load + ": the others have " + std::to_string(room) + " blocks free" + (why.empty() ? "" : " (" + why + ")"));
+      return core::fail(Errc::no_capacity, "nobody can take the " + load + ": the others have " + std::to_string(room) + " blocks free" +
+                                               (why.empty() ? "" : " (" + why + ")"));
     }
   }
   return {};
@@ -161,7 +168,8 @@ void RouterState::on(ClientRef client, const core::DrainRequest& request, Instan
     for (auto it = drains_.begin(); it != drains_.end();) {
       const auto next = std::next(it);
       if (it->second.node == node && it->second.mode != core::DrainMode::resume) {
-        out.emplace_back(RouterCore::Operation{it->second.client, ended(it->second.operation, Errc::cancelled, "the drain was taken back")});
+        out.emplace_back(
+            RouterCore::Operation{it->second.client, ended(it->second.operation, Errc::cancelled, "the drain was taken back")});
         drains_.erase(it);
       }
       it = next;
@@ -201,7 +209,8 @@ void RouterState::drains_on_report(core::NodeId node, Instant now, Actions& out)
       update.text = wanted ? std::to_string(left) + " streams to go" : "taking work again";
       if (news) drain.progress_at = now;
       // Our own moves off it have told their part too.
-      const bool closing_here = std::any_of(closing.begin(), closing.end(), [&](const auto& entry) { return entry.second.asker.drained == node; });
+      const bool closing_here =
+          std::any_of(closing.begin(), closing.end(), [&](const auto& entry) { return entry.second.asker.drained == node; });
       if (drain.flagged && left == 0 && (!wanted || !closing_here)) {
         update.done = true;
         if (wanted) update.text = "node " + views.name(node) + " is empty";
@@ -224,7 +233,8 @@ void RouterState::drains_on_down(core::NodeId node, Instant, Actions& out) {
       const bool left = drain.mode == core::DrainMode::stop && drain.flagged && drain.update.streams_left == 0;
       drain.update.done = true;
       drain.update.code = left ? Errc::ok : Errc::unavailable;
-      drain.update.text = left ? "node " + views.name(node) + " is empty and has stopped" : "node " + views.name(node) + " died; its streams run elsewhere";
+      drain.update.text =
+          left ? "node " + views.name(node) + " is empty and has stopped" : "node " + views.name(node) + " died; its streams run elsewhere";
       out.emplace_back(RouterCore::Operation{drain.client, drain.update});
       drains_.erase(it);
     }
@@ -316,7 +326,8 @@ void RouterState::on(core::NodeId from, const core::StatusPart& message, Instant
     }
     if (!remote.silent.empty() || remote.found) return;
     out.emplace_back(RouterCore::Operation{
-        remote.client, ended(remote.operation, Errc::unknown_request, "no stream " + core::to_hex(remote.request) + " runs on any node that answers")});
+        remote.client,
+        ended(remote.operation, Errc::unknown_request, "no stream " + core::to_hex(remote.request) + " runs on any node that answers")});
     remote_moves_.erase(it);
   }
 }
@@ -338,7 +349,8 @@ void RouterState::operations_tick(Instant now, Actions& out) {
     if (now >= remote.give_up_at) {
       const std::string text = remote.found ? "the owner of the stream did not say how the move ended"
                                             : "no stream " + core::to_hex(remote.request) + " runs on any node that answers";
-      out.emplace_back(RouterCore::Operation{remote.client, ended(remote.operation, remote.found ? Errc::timeout : Errc::unknown_request, text)});
+      out.emplace_back(
+          RouterCore::Operation{remote.client, ended(remote.operation, remote.found ? Errc::timeout : Errc::unknown_request, text)});
       remote_moves_.erase(it);
     }
     it = next;

@@ -102,9 +102,9 @@ void RouterState::send_run(RouterStream& s, core::ReplicaRef replica, Instant no
   s.numerics_id = view.report.numerics_id;
   if (!s.accepted_told) {
     s.accepted_told = true;
-    out.emplace_back(RouterCore::ToClient{s.client, s.key,
-                                       core::Accepted{s.key.request, s.request->sampling.seed, s.weights_digest, s.numerics_id, view.report.isa,
-                                                      s.request->prompt}});
+    out.emplace_back(RouterCore::ToClient{
+        s.client, s.key,
+        core::Accepted{s.key.request, s.request->sampling.seed, s.weights_digest, s.numerics_id, view.report.isa, s.request->prompt}});
   }
   post(replica.node, make_run(s, now), out);
   touch(s);
@@ -167,7 +167,8 @@ void RouterState::restart(RouterStream& s, std::string_view reason, bool count, 
   if (count) {
     ++counters.streams_restarted;
     if (++s.restarts > limits.restarts_max) {
-      return fail_stream(s, Errc::unavailable, "restarted " + std::to_string(s.restarts) + " times, the last time because " + std::string(reason), {}, out);
+      return fail_stream(s, Errc::unavailable,
+                         "restarted " + std::to_string(s.restarts) + " times, the last time because " + std::string(reason), {}, out);
     }
   }
   place_or_wait(s, now, out);
@@ -208,7 +209,8 @@ void RouterState::on(core::NodeId from, const core::RunRefused& message, Instant
   RouterStream* s = find(message.key);
   if (s == nullptr || heard(*s, from, message.epoch) != Heard::current || s->stage != Stage::sent) return;
   s->refusal = {message.code, message.reason, message.retry_after};
-  s->avoid[s->place] = permanent(message.code) ? core::never : now + std::clamp<core::Duration>(message.retry_after, refused_pause, refused_pause_max);
+  s->avoid[s->place] =
+      permanent(message.code) ? core::never : now + std::clamp<core::Duration>(message.retry_after, refused_pause, refused_pause_max);
   set_place(*s, Stage::waiting, {});
   waiting_.insert(wait_key(*s));
   place_or_wait(*s, now, out);
@@ -241,7 +243,8 @@ void RouterState::stream_timer(RouterStream& s, Instant now, Actions& out) {
   if (s.stage == Stage::waiting) {
     if (now < s.waiting_since + limits.waiting_max_time) return;
     const std::string why = s.refusal.message.empty() ? "no node had room" : s.refusal.message;
-    return fail_stream(s, Errc::unavailable, "nobody could run it for " + std::to_string(limits.waiting_max_time.count() / 1000000000) + " s: " + why,
+    return fail_stream(s, Errc::unavailable,
+                       "nobody could run it for " + std::to_string(limits.waiting_max_time.count() / 1000000000) + " s: " + why,
                        limits.waiting_resend, out);
   }
   if (now >= s.gap_at) return restart(s, "tokens were lost", true, now, out);
@@ -289,7 +292,8 @@ void RouterState::on_peer_down(core::NodeId peer, core::Incarnation peer_incarna
   }
   views.on_down(peer);
   // Most urgent first: room may not be enough for all.
-  std::sort(running.begin(), running.end(), [&](const StreamKey& a, const StreamKey& b) { return wait_key(*find(a)) < wait_key(*find(b)); });
+  std::sort(running.begin(), running.end(),
+            [&](const StreamKey& a, const StreamKey& b) { return wait_key(*find(a)) < wait_key(*find(b)); });
   for (const StreamKey& key : running) {
     RouterStream& s = *find(key);
     if (s.move && s.move->accepted_at != core::never && s.move->destination.node != peer) {

@@ -22,9 +22,9 @@ namespace spillway::sched {
 /// Who waits for the outcome of a move: a client of this router, or another router.
 struct MoveAsker {
   ClientRef client;
-  core::NodeId router;             ///< zero: `client`
-  std::uint64_t operation = 0;     ///< as the client, or the other router, numbers it; 0 = nobody asks
-  core::NodeId drained;            ///< the move is part of a drain of this node
+  core::NodeId router;          ///< zero: `client`
+  std::uint64_t operation = 0;  ///< as the client, or the other router, numbers it; 0 = nobody asks
+  core::NodeId drained;         ///< the move is part of a drain of this node
 };
 
 /// A move of a stream between its Move and its commit.
@@ -52,16 +52,16 @@ struct ClosingMove {
 };
 
 struct RouterChoice {
-  std::vector<core::TokenOut> tokens;          ///< accepted
-  std::vector<core::TokenOut> news;            ///< accepted in this event and not yet told to the client
+  std::vector<core::TokenOut> tokens;  ///< accepted
+  std::vector<core::TokenOut> news;    ///< accepted in this event and not yet told to the client
   core::FinishReason finish = core::FinishReason::none;
   bool finish_told = false;
-  std::size_t told = 0;                        ///< tokens the client has
+  std::size_t told = 0;  ///< tokens the client has
   struct Early {
     core::TokenOut token;
     Epoch epoch;
   };
-  std::map<std::uint32_t, Early> early;        ///< by index: came before their turn
+  std::map<std::uint32_t, Early> early;  ///< by index: came before their turn
 };
 
 enum class Stage : std::uint8_t { waiting, sent, running };
@@ -89,15 +89,15 @@ struct RouterStream {
     core::NodeId node;
     Instant until;
   };
-  std::vector<Also> also;                      ///< epochs heard besides: replaced ones whose tokens may be under way
-  Instant resend_at = core::never;             ///< sent: the Run again
-  Instant give_up_at = core::never;            ///< sent, or asked because of silence: placed anew
-  Instant stall_at = core::never;              ///< running: silence until then
-  Instant gap_at = core::never;                ///< a gap in the tokens that is still open then restarts the stream
+  std::vector<Also> also;            ///< epochs heard besides: replaced ones whose tokens may be under way
+  Instant resend_at = core::never;   ///< sent: the Run again
+  Instant give_up_at = core::never;  ///< sent, or asked because of silence: placed anew
+  Instant stall_at = core::never;    ///< running: silence until then
+  Instant gap_at = core::never;      ///< a gap in the tokens that is still open then restarts the stream
   std::optional<RouterMove> move;
-  Instant move_again_at{};                     ///< after a failed move of a drain or spill
-  std::map<core::ReplicaRef, Instant> avoid;   ///< refused lately
-  core::Error refusal;                         ///< the last one
+  Instant move_again_at{};                    ///< after a failed move of a drain or spill
+  std::map<core::ReplicaRef, Instant> avoid;  ///< refused lately
+  core::Error refusal;                        ///< the last one
 
   // Bound with the first placement, told to the client.
   bool bound = false;
@@ -128,8 +128,8 @@ struct DrainOperation {
   Instant asked{};
   Instant resend_at{};
   Instant progress_at{};
-  bool flagged = false;            ///< a report showed the flag
-  core::OperationUpdate update;    ///< as last told
+  bool flagged = false;          ///< a report showed the flag
+  core::OperationUpdate update;  ///< as last told
 };
 
 /// An operator's move of a stream that another router owns.
@@ -137,7 +137,7 @@ struct RemoteMove {
   ClientRef client;
   std::uint64_t operation = 0;
   core::RequestId request;
-  std::set<core::NodeId> silent;   ///< routers that have not told their streams
+  std::set<core::NodeId> silent;  ///< routers that have not told their streams
   bool found = false;
   Instant give_up_at{};
 };

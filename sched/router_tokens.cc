@@ -102,7 +102,8 @@ void RouterState::accept(RouterStream& s, std::uint32_t c, const core::TokenOut&
     if (choice.tokens.size() > choice.told + choice.news.size()) choice.news.push_back(token);
   }
   // The end of a choice is certain by now, whatever the worker forgot to say.
-  if (choice.finish == core::FinishReason::none && choice.tokens.size() >= s.request->tokens_max) choice.finish = core::FinishReason::length;
+  if (choice.finish == core::FinishReason::none && choice.tokens.size() >= s.request->tokens_max)
+    choice.finish = core::FinishReason::length;
   if (s.move && epoch == s.move->new_epoch && !commit_pending_) {
     commit_pending_ = true;
     ClosingMove& move = closing[{s.key, epoch}];
@@ -126,8 +127,14 @@ bool RouterState::deliver(RouterStream& s, Instant now, Actions& out) {
   }
   if (!s.over()) return true;
   ++counters.streams_finished;
-  core::Finished finished{s.key.request, static_cast<std::uint32_t>(s.request->prompt.size()), static_cast<std::uint32_t>(s.generated()),
-                          s.cached_tokens, s.moves, s.restarts, {}, now - s.admitted};
+  core::Finished finished{s.key.request,
+                          static_cast<std::uint32_t>(s.request->prompt.size()),
+                          static_cast<std::uint32_t>(s.generated()),
+                          s.cached_tokens,
+                          s.moves,
+                          s.restarts,
+                          {},
+                          now - s.admitted};
   if (s.first_token != core::never) finished.ttft = s.first_token - s.admitted;
   out.emplace_back(RouterCore::ToClient{s.client, s.key, finished});
   if (s.move) {

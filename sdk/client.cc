@@ -9,7 +9,9 @@ namespace spillway::sdk {
 
 namespace {
 
-std::string hex16(std::uint64_t value) { return core::to_hex({0, value}).substr(16); }
+std::string hex16(std::uint64_t value) {
+  return core::to_hex({0, value}).substr(16);
+}
 
 std::vector<std::string> role_names(std::uint32_t bits) {
   std::vector<std::string> names;
@@ -24,8 +26,9 @@ ClusterStatus to_status(const core::StatusReply& reply) {
   std::map<core::NodeId, std::string> names;
   for (const auto& node : reply.nodes) {
     names[core::node_id(node.name)] = node.name;
-    status.nodes.push_back({node.name, node.pid, hex16(node.incarnation.value), std::string(core::to_string(node.state)), role_names(node.roles),
-                            node.streams, node.queue, node.kv_blocks_used, node.kv_blocks_total, node.tokens_per_second});
+    status.nodes.push_back({node.name, node.pid, hex16(node.incarnation.value), std::string(core::to_string(node.state)),
+                            role_names(node.roles), node.streams, node.queue, node.kv_blocks_used, node.kv_blocks_total,
+                            node.tokens_per_second});
   }
   const auto name_of = [&](core::NodeId node) {
     const auto found = names.find(node);
@@ -68,7 +71,9 @@ Stream::~Stream() = default;
 Stream::Stream(Stream&&) noexcept = default;
 Stream& Stream::operator=(Stream&&) noexcept = default;
 
-std::string Stream::request_id() const { return core::to_hex(handle_->id); }
+std::string Stream::request_id() const {
+  return core::to_hex(handle_->id);
+}
 
 std::optional<Chunk> Stream::next() {
   const auto session = handle_->session.lock();
@@ -142,8 +147,12 @@ Result<Stream> Client::stream(Request request, StreamCallbacks callbacks) {
   return Stream(std::move(*handle));
 }
 
-std::string Client::router() const { return handle_->session->router(); }
-std::vector<std::string> Client::models() const { return handle_->session->models(); }
+std::string Client::router() const {
+  return handle_->session->router();
+}
+std::vector<std::string> Client::models() const {
+  return handle_->session->models();
+}
 
 Result<ClusterStatus> Client::status(std::chrono::milliseconds timeout) {
   const auto number = handle_->session->next_operation();

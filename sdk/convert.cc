@@ -5,13 +5,17 @@ namespace spillway::sdk {
 
 static_assert(static_cast<int>(Code::draining) == static_cast<int>(core::Errc::draining), "the two lists of codes are one");
 
-std::string_view to_string(Code code) { return core::to_string(static_cast<core::Errc>(code)); }
+std::string_view to_string(Code code) {
+  return core::to_string(static_cast<core::Errc>(code));
+}
 
 Error to_error(core::Errc code, const std::string& message, core::Duration retry_after) {
   return {static_cast<Code>(code), message, std::chrono::duration_cast<std::chrono::milliseconds>(retry_after)};
 }
 
-Error to_error(const core::Error& error) { return to_error(error.code, error.message, error.retry_after); }
+Error to_error(const core::Error& error) {
+  return to_error(error.code, error.message, error.retry_after);
+}
 
 Result<core::Submit> to_submit(const Request& request) {
   core::Submit submit;

@@ -8,14 +8,18 @@ namespace spillway::sdk {
 
 namespace {
 
-constexpr auto reconnect_pause = std::chrono::milliseconds(50);   // between two rounds over all endpoints
-constexpr auto avoid_for = std::chrono::seconds(2);               // a draining router is asked again after this
+constexpr auto reconnect_pause = std::chrono::milliseconds(50);  // between two rounds over all endpoints
+constexpr auto avoid_for = std::chrono::seconds(2);              // a draining router is asked again after this
 constexpr auto scan_interval = std::chrono::milliseconds(10);
-constexpr auto cancel_wait = std::chrono::seconds(1);             // for the router's answer to a cancel
+constexpr auto cancel_wait = std::chrono::seconds(1);  // for the router's answer to a cancel
 
-Error closed() { return {Code::cancelled, "the client was closed", {}}; }
+Error closed() {
+  return {Code::cancelled, "the client was closed", {}};
+}
 
-std::string with_scheme(const std::string& address) { return address.find("://") == std::string::npos ? "tcp://" + address : address; }
+std::string with_scheme(const std::string& address) {
+  return address.find("://") == std::string::npos ? "tcp://" + address : address;
+}
 
 }  // namespace
 
@@ -28,7 +32,9 @@ Session::Session(ClientOptions options) : options_(std::move(options)) {
   failures_.resize(endpoints_.size());
 }
 
-Session::~Session() { stop(); }
+Session::~Session() {
+  stop();
+}
 
 Result<Done> Session::start() {
   started_.emplace();
@@ -221,11 +227,14 @@ Result<std::shared_ptr<StreamHandle>> Session::submit(const Request& request, St
   return stream;
 }
 
-void Session::cancel(const std::shared_ptr<StreamHandle>& stream) { push(Cancel{stream}); }
+void Session::cancel(const std::shared_ptr<StreamHandle>& stream) {
+  push(Cancel{stream});
+}
 
 void Session::handle(Begin& event) {
   if (streams_.count(event.stream->id) != 0) {
-    return end(event.stream, Error{Code::already_exists, "request " + event.stream->result.request_id + " is running in this client already", {}});
+    return end(event.stream,
+               Error{Code::already_exists, "request " + event.stream->result.request_id + " is running in this client already", {}});
   }
   streams_.emplace(event.stream->id, event.stream);
   if (connected_) send(*event.stream);
@@ -334,7 +343,8 @@ void Session::on(const core::Failed& failed) {
     // Where all of them drain, going round would only go on for ever.
     if (std::any_of(avoid_until_.begin(), avoid_until_.end(), [&](auto until) { return until <= present; })) return leave(failed.reason);
   }
-  const bool passing = failed.code == core::Errc::unavailable || failed.code == core::Errc::queue_full || failed.code == core::Errc::draining;
+  const bool passing =
+      failed.code == core::Errc::unavailable || failed.code == core::Errc::queue_full || failed.code == core::Errc::draining;
   if (stream->accepted && passing && in_time) {
     // It ran before, so it is not refused for a moment's lack of room.
     stream->retry_at = present + std::max(std::chrono::duration_cast<std::chrono::milliseconds>(failed.retry_after), reconnect_pause);
@@ -415,8 +425,10 @@ void Session::timers() {
   if (present < scan_at_) return;
   scan_at_ = present + scan_interval;
   if (!connected_ && present >= unavailable_since_ + options_.unavailable_max) {
-    give_up({Code::unavailable, "no router could be had for " + std::to_string(options_.unavailable_max.count()) + " ms; the last said: " +
-                                    failures_[endpoint_], std::chrono::milliseconds(1000)});
+    give_up(
+        {Code::unavailable,
+         "no router could be had for " + std::to_string(options_.unavailable_max.count()) + " ms; the last said: " + failures_[endpoint_],
+         std::chrono::milliseconds(1000)});
     unavailable_since_ = present;
     if (!connection_ && connect_at_ == Clock::time_point::max()) connect_at_ = present + reconnect_pause;
   }
@@ -429,7 +441,8 @@ void Session::timers() {
       finish_cancelled(stream);
     } else if (stream->timeout.count() > 0 && present >= stream->started + stream->timeout) {
       if (connected_) connection_->send(core::ClientCancel{stream->id});
-      end(stream, Error{Code::timeout, "the request took longer than its time-out of " + std::to_string(stream->timeout.count()) + " ms", {}});
+      end(stream,
+          Error{Code::timeout, "the request took longer than its time-out of " + std::to_string(stream->timeout.count()) + " ms", {}});
     } else if (present >= stream->retry_at) {
       stream->retry_at = Clock::time_point::max();
       if (connected_) send(*stream);

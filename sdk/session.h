@@ -34,17 +34,17 @@ struct StreamHandle {
   core::Submit submit;
   std::optional<core::Accepted> accepted;
   Completion result;
-  std::vector<core::ChoiceState> received;   ///< per choice, for a re-submission
+  std::vector<core::ChoiceState> received;  ///< per choice, for a re-submission
   Clock::time_point started;
   Clock::time_point last_arrival;
   Clock::time_point retry_at = Clock::time_point::max();
   std::optional<Clock::time_point> cancel_by;  ///< cancelled: ends here at the latest
   std::chrono::milliseconds timeout{0};
-  bool sent = false;                         ///< on the present connection
+  bool sent = false;  ///< on the present connection
 
   std::mutex mutex;
   std::condition_variable changed;
-  std::deque<Chunk> chunks;                  ///< for next()
+  std::deque<Chunk> chunks;  ///< for next()
   std::optional<Result<Completion>> outcome;
 };
 

@@ -9,8 +9,8 @@ namespace spillway::tidy {
 
 namespace {
 
-const std::set<std::string> source_folders = {"core", "cluster-config", "sched",   "kernels", "model", "net",
-                                              "actors", "gateway",      "sdk", "sim",   "app"};
+const std::set<std::string> source_folders = {"core",   "cluster-config", "sched", "kernels", "model", "net",
+                                              "actors", "gateway",        "sdk",   "sim",     "app"};
 
 /// Who may include whom: the edges of the architecture. tests, bench and app may include everything.
 const std::map<std::string, std::set<std::string>> folder_edges = {
@@ -54,14 +54,22 @@ const std::vector<Library>& libraries() {
   return table;
 }
 
-std::string folder_of(const std::string& path) { return path.substr(0, path.find('/')); }
+std::string folder_of(const std::string& path) {
+  return path.substr(0, path.find('/'));
+}
 
-bool ends_with(std::string_view text, std::string_view end) { return text.ends_with(end); }
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.ends_with(end);
+}
 
 /// Programs of users that stand beside the code they show.
-bool is_example(const std::string& path) { return path.find("/examples/") != std::string::npos; }
+bool is_example(const std::string& path) {
+  return path.find("/examples/") != std::string::npos;
+}
 
-bool is_cpp(const std::string& path) { return ends_with(path, ".h") || ends_with(path, ".cc"); }
+bool is_cpp(const std::string& path) {
+  return ends_with(path, ".h") || ends_with(path, ".cc");
+}
 
 std::string stem_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
@@ -100,7 +108,9 @@ std::vector<Include> includes_of(const SourceFile& file) {
   return found;
 }
 
-bool is_deterministic(const std::string& folder) { return folder == "core" || folder == "sched" || folder == "sim"; }
+bool is_deterministic(const std::string& folder) {
+  return folder == "core" || folder == "sched" || folder == "sim";
+}
 
 /// Length of the literal or comment that starts at `at`, 0 if none does.
 std::size_t quiet_length(std::string_view text, std::size_t at) {
@@ -117,7 +127,8 @@ std::size_t quiet_length(std::string_view text, std::size_t at) {
     return until(")" + std::string(rest.substr(2, open - 2)) + "\"", open);
   }
   const bool digit_separator = rest.front() == '\'' && at > 0 && std::isxdigit(static_cast<unsigned char>(text[at - 1])) != 0 &&
-                               rest.size() > 1 && std::isxdigit(static_cast<unsigned char>(rest[1])) != 0 && (rest.size() < 3 || rest[2] != '\'');
+                               rest.size() > 1 && std::isxdigit(static_cast<unsigned char>(rest[1])) != 0 &&
+                               (rest.size() < 3 || rest[2] != '\'');
   if ((rest.front() != '"' && rest.front() != '\'') || digit_separator) return 0;
   for (std::size_t i = 1; i < rest.size(); ++i) {
     if (rest[i] == '\\') ++i;
@@ -129,7 +140,9 @@ std::size_t quiet_length(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-std::string Violation::to_string() const { return path + ":" + std::to_string(line) + ": " + what; }
+std::string Violation::to_string() const {
+  return path + ":" + std::to_string(line) + ": " + what;
+}
 
 std::string blank_comments_and_strings(std::string_view text) {
   std::string code(text);
@@ -157,15 +170,14 @@ Violations check_includes(const SourceFile& file) {
       found.push_back({file.path, include.line, folder + " may not include \"" + include.target + "\""});
       continue;
     }
-    const auto library = std::find_if(libraries().begin(), libraries().end(),
-                                      [&](const Library& l) { return include.target.starts_with(l.prefix); });
+    const auto library =
+        std::find_if(libraries().begin(), libraries().end(), [&](const Library& l) { return include.target.starts_with(l.prefix); });
     if (library == libraries().end()) {
       if (folder == "sched" && include.target.find('.') != std::string::npos)
         found.push_back({file.path, include.line, "sched uses the standard library alone, not <" + include.target + ">"});
       continue;
     }
-    if (!library->folders.contains(folder))
-      found.push_back({file.path, include.line, folder + " may not use <" + include.target + ">"});
+    if (!library->folders.contains(folder)) found.push_back({file.path, include.line, folder + " may not use <" + include.target + ">"});
     else if (library->only_in_sources && ends_with(file.path, ".h"))
       found.push_back({file.path, include.line, "<" + include.target + "> belongs in a .cc, not in a header"});
   }
@@ -188,7 +200,7 @@ Violations check_determinism(const SourceFile& file) {
     }
   }
   static const std::set<std::string> nowhere = {"thread", "mutex", "shared_mutex", "condition_variable", "future", "random"};
-  static const std::set<std::string> not_in_sched = {"cmath",   "math.h", "cstdio", "iostream", "fstream",
+  static const std::set<std::string> not_in_sched = {"cmath",   "math.h", "cstdio", "iostream",  "fstream",
                                                      "sstream", "atomic", "ctime",  "filesystem"};
   for (const Include& include : includes_of(file)) {
     if (nowhere.contains(include.target) || (folder == "sched" && not_in_sched.contains(include.target)))
@@ -240,7 +252,8 @@ Scope scope_of(std::string header) {
     for (int depth = 1; at < header.size() && depth > 0; ++at) depth += header[at] == '<' ? 1 : header[at] == '>' ? -1 : 0;
     header = header.substr(at);
   }
-  static const std::regex outer(R"(^\s*(?:\w+\([^)]*\)\s*)*(?:inline\s+|typedef\s+|static\s+|export\s+)*(?:namespace|struct|class|union|enum|extern)\b)");
+  static const std::regex outer(
+      R"(^\s*(?:\w+\([^)]*\)\s*)*(?:inline\s+|typedef\s+|static\s+|export\s+)*(?:namespace|struct|class|union|enum|extern)\b)");
   static const std::regex returns_a_class(R"(^\s*(?:struct|class|enum)\s+\w+\s+[\w:]+\s*\()");
   if (std::regex_search(header, outer) && !std::regex_search(header, returns_a_class)) return Scope::outer;
   if (header.find('(') == std::string::npos || std::regex_search(header, std::regex(R"(=\s*(?:[\w:<>, ]+\s*)?$)"))) return Scope::other;
@@ -312,7 +325,8 @@ Violations check_function_length(const SourceFile& file) {
       const int first = line_at(code, signature_start(code, header_start, at));
       const int lines = line_at(code, close) - first + 1;
       if (lines > function_lines_max)
-        found.push_back({file.path, first, "function of " + std::to_string(lines) + " lines; at most " + std::to_string(function_lines_max)});
+        found.push_back(
+            {file.path, first, "function of " + std::to_string(lines) + " lines; at most " + std::to_string(function_lines_max)});
     }
     at = close;
     if (scope != Scope::init) header_start = close + 1;
@@ -382,7 +396,8 @@ Violations check_tests_exist(const std::vector<SourceFile>& tree, const std::map
   Violations found;
   for (const SourceFile& file : tree) {
     const std::string folder = folder_of(file.path);
-    if (!source_folders.contains(folder) || !ends_with(file.path, ".cc") || is_example(file.path) || ends_with(file.path, "/main.cc")) continue;
+    if (!source_folders.contains(folder) || !ends_with(file.path, ".cc") || is_example(file.path) || ends_with(file.path, "/main.cc"))
+      continue;
     const auto test_of = [&](const std::string& stem) { return "tests/" + folder + "/" + stem + "_test.cc"; };
     const std::string test = test_of(stem_of(file.path));
     // `gemm_avx2` is tried by gemm_test, `router_moves` by router_core_test.
@@ -485,7 +500,8 @@ Violations check_roads(const std::vector<SourceFile>& tree) {
         const auto file = files.find(word);
         current = file == files.end() ? nullptr : file->second;
         if (current == nullptr) found.push_back({"ARCHITECTURE.md", line, word + " does not exist"});
-      } else if (current != nullptr && std::regex_match(word, name) && !std::regex_search(current->text, std::regex("\\b" + word + "\\b"))) {
+      } else if (current != nullptr && std::regex_match(word, name) &&
+                 !std::regex_search(current->text, std::regex("\\b" + word + "\\b"))) {
         found.push_back({"ARCHITECTURE.md", line, current->path + " holds no " + word});
       }
     }

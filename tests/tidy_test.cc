@@ -61,7 +61,8 @@ const std::vector<SourceFile>& tree() {
         continue;
       }
       const std::string extension = it->path().extension().string();
-      static const std::set<std::string> text = {".h", ".cc", ".txt", ".cmake", ".md", ".sh", ".py", ".toml", ".json", ".capnp", ".yaml", ".supp"};
+      static const std::set<std::string> text = {".h",  ".cc",   ".txt",  ".cmake", ".md",   ".sh",
+                                                 ".py", ".toml", ".json", ".capnp", ".yaml", ".supp"};
       if (!it->is_regular_file() || (!text.contains(extension) && name != "Makefile" && name != "run")) continue;
       std::ifstream in(it->path(), std::ios::binary);
       std::stringstream content;
@@ -203,7 +204,9 @@ const Sample shape_samples[] = {
     {"the config folder", "cluster-config/a.cc", "namespace spillway::config {}\n", {}},
     {"another namespace", "sched/a.cc", "namespace spillway::core {}\n", {0}},
 };
-BOOST_DATA_TEST_CASE(shape, bdata::make(shape_samples), sample) { expect_lines(sample, check_shape({sample.path, sample.text})); }
+BOOST_DATA_TEST_CASE(shape, bdata::make(shape_samples), sample) {
+  expect_lines(sample, check_shape({sample.path, sample.text}));
+}
 
 BOOST_AUTO_TEST_CASE(machine_paths) {
   BOOST_TEST(check_machine_paths({"README.md", std::string("a\nsee /hom") + "e/jane/x\n"}).size() == 1U);
@@ -211,9 +214,15 @@ BOOST_AUTO_TEST_CASE(machine_paths) {
 }
 
 BOOST_AUTO_TEST_CASE(tests_exist) {
-  const std::vector<SourceFile> files = {{"core/a.cc", ""},           {"core/a_part_one.cc", ""}, {"tests/core/a_test.cc", ""},
-                                         {"kernels/gemm_avx2.cc", ""}, {"core/b.cc", ""},          {"core/ab.cc", ""},
-                                         {"app/main.cc", ""},         {"sdk/examples/x.cc", ""},   {"sched/router_moves.cc", ""},
+  const std::vector<SourceFile> files = {{"core/a.cc", ""},
+                                         {"core/a_part_one.cc", ""},
+                                         {"tests/core/a_test.cc", ""},
+                                         {"kernels/gemm_avx2.cc", ""},
+                                         {"core/b.cc", ""},
+                                         {"core/ab.cc", ""},
+                                         {"app/main.cc", ""},
+                                         {"sdk/examples/x.cc", ""},
+                                         {"sched/router_moves.cc", ""},
                                          {"tests/sched/router_core_test.cc", ""}};
   const Violations missing = check_tests_exist(files, {});
   BOOST_REQUIRE(missing.size() == 3U);
@@ -265,22 +274,44 @@ BOOST_AUTO_TEST_CASE(something_was_read) {
   BOOST_TEST(!text_of("core/ids.h").empty());
 }
 
-BOOST_AUTO_TEST_CASE(include_edges) { expect_none_in_tree(check_includes); }
-BOOST_AUTO_TEST_CASE(determinism) { expect_none_in_tree(check_determinism); }
+BOOST_AUTO_TEST_CASE(include_edges) {
+  expect_none_in_tree(check_includes);
+}
+BOOST_AUTO_TEST_CASE(determinism) {
+  expect_none_in_tree(check_determinism);
+}
 BOOST_AUTO_TEST_CASE(unordered_iteration) {
   expect_none_in_tree([](const SourceFile& file) {
     const std::string header = file.path.ends_with(".cc") ? text_of(file.path.substr(0, file.path.size() - 3) + ".h") : "";
     return check_unordered_iteration(file, header + file.text);
   });
 }
-BOOST_AUTO_TEST_CASE(file_length) { expect_none_in_tree(check_file_length); }
-BOOST_AUTO_TEST_CASE(function_length) { expect_none_in_tree(check_function_length); }
-BOOST_AUTO_TEST_CASE(shape) { expect_none_in_tree(check_shape); }
-BOOST_AUTO_TEST_CASE(machine_paths) { expect_none_in_tree(check_machine_paths); }
-BOOST_AUTO_TEST_CASE(tests_exist) { expect_none(check_tests_exist(tree(), test_exceptions)); }
-BOOST_AUTO_TEST_CASE(kernel_stems) { expect_none(check_kernel_stems(tree(), kernel_exceptions)); }
-BOOST_AUTO_TEST_CASE(registered) { expect_none(check_registered(tree())); }
-BOOST_AUTO_TEST_CASE(readmes) { expect_none(check_readmes(tree())); }
-BOOST_AUTO_TEST_CASE(roads) { expect_none(check_roads(tree())); }
+BOOST_AUTO_TEST_CASE(file_length) {
+  expect_none_in_tree(check_file_length);
+}
+BOOST_AUTO_TEST_CASE(function_length) {
+  expect_none_in_tree(check_function_length);
+}
+BOOST_AUTO_TEST_CASE(shape) {
+  expect_none_in_tree(check_shape);
+}
+BOOST_AUTO_TEST_CASE(machine_paths) {
+  expect_none_in_tree(check_machine_paths);
+}
+BOOST_AUTO_TEST_CASE(tests_exist) {
+  expect_none(check_tests_exist(tree(), test_exceptions));
+}
+BOOST_AUTO_TEST_CASE(kernel_stems) {
+  expect_none(check_kernel_stems(tree(), kernel_exceptions));
+}
+BOOST_AUTO_TEST_CASE(registered) {
+  expect_none(check_registered(tree()));
+}
+BOOST_AUTO_TEST_CASE(readmes) {
+  expect_none(check_readmes(tree()));
+}
+BOOST_AUTO_TEST_CASE(roads) {
+  expect_none(check_roads(tree()));
+}
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -53,7 +53,7 @@ core::Submit with_real_stop(core::Submit submit) {
 
 struct Counts {
   int streams = 0;
-  int asked = 0;      // moves asked for while enough of the answer was to come
+  int asked = 0;  // moves asked for while enough of the answer was to come
   int committed = 0;
   int wrong = 0;
   int bad_figures = 0;
@@ -61,7 +61,9 @@ struct Counts {
   int long_copies_without_steps = 0;
 };
 
-std::size_t made(const Answer& answer) { return answer.tokens.empty() ? 0 : answer.tokens.begin()->second.size(); }
+std::size_t made(const Answer& answer) {
+  return answer.tokens.empty() ? 0 : answer.tokens.begin()->second.size();
+}
 
 /// One stream that is moved once `position` tokens are there.
 void moved_once(std::uint64_t seed, const core::Submit& submit, const Answer& want, const net::LinkFaults& faults, Counts& counts) {
@@ -93,7 +95,8 @@ void moved_once(std::uint64_t seed, const core::Submit& submit, const Answer& wa
   counts.asked += early;
   if (!ended || !(answer == want) || answer.out_of_order > 0) {
     ++counts.wrong;
-    BOOST_TEST_MESSAGE("seed " << seed << ", position " << position << ": " << (ended ? "other bytes than undisturbed " : "did not end ") << answer.failure);
+    BOOST_TEST_MESSAGE("seed " << seed << ", position " << position << ": " << (ended ? "other bytes than undisturbed " : "did not end ")
+                               << answer.failure);
   }
   if (!moved.move.committed) return;
   counts.committed += early;
@@ -112,9 +115,9 @@ void moved_once(std::uint64_t seed, const core::Submit& submit, const Answer& wa
 }
 
 void say(const char* what, const Counts& counts) {
-  BOOST_TEST_MESSAGE(what << ": streams " << counts.streams << ", moves asked for in time " << counts.asked << ", committed " << counts.committed
-                          << ", other bytes " << counts.wrong << ", wrong figures " << counts.bad_figures << ", copies of more than 64 blocks "
-                          << counts.long_copies);
+  BOOST_TEST_MESSAGE(what << ": streams " << counts.streams << ", moves asked for in time " << counts.asked << ", committed "
+                          << counts.committed << ", other bytes " << counts.wrong << ", wrong figures " << counts.bad_figures
+                          << ", copies of more than 64 blocks " << counts.long_copies);
   BOOST_TEST(counts.wrong == 0);
   BOOST_TEST(counts.bad_figures == 0);
   BOOST_TEST(counts.long_copies_without_steps == 0);

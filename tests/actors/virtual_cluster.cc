@@ -95,7 +95,9 @@ core::Instant VirtualCluster::now() const {
   return core::Instant{std::chrono::duration_cast<core::Duration>(scheduler_->clock().current_time.time_since_epoch())};
 }
 
-core::Duration VirtualCluster::elapsed() const { return now() - begin_; }
+core::Duration VirtualCluster::elapsed() const {
+  return now() - begin_;
+}
 
 void VirtualCluster::drain() {
   auto& jobs = scheduler_->jobs;
@@ -169,7 +171,9 @@ void VirtualCluster::crash(int index) {
   member.parts.reset();
 }
 
-void VirtualCluster::restart(int index) { start(static_cast<std::size_t>(index)); }
+void VirtualCluster::restart(int index) {
+  start(static_cast<std::size_t>(index));
+}
 
 core::StatusReply VirtualCluster::status(int node) {
   core::StatusReply reply;

@@ -37,9 +37,10 @@ BOOST_AUTO_TEST_CASE(all_errors_of_a_bad_file_go_to_stderr_one_a_line) {
   const auto done = run_command({"config", "check", file});
   BOOST_TEST(done.status == 1);
   BOOST_TEST(done.out == "");
-  BOOST_TEST(done.errors == file + ":5: nodes[0].thread = 2: is no key of Spillway; did you mean `threads`?\n" + file +
-                                ":6: nodes[0].port = 0: want a whole number from 1 to 65532 (port number); for example: port = 7400\n2 errors in " +
-                                file + "\n");
+  BOOST_TEST(done.errors ==
+             file + ":5: nodes[0].thread = 2: is no key of Spillway; did you mean `threads`?\n" + file +
+                 ":6: nodes[0].port = 0: want a whole number from 1 to 65532 (port number); for example: port = 7400\n2 errors in " + file +
+                 "\n");
 
   const auto json = run_command({"config", "check", file, "--json"});
   BOOST_TEST(json.status == 1);

@@ -22,7 +22,8 @@ const std::vector<std::string> names{"red", "green", "blue"};
 
 struct Fixture {
   int port = free_ports(3);
-  UpProcess cluster{cluster_toml(names, port, "paced", "kind = \"paced\"\n[models.paced.paced]\nstep_us = 20000\n", "kv_blocks = 1024", ""), names, port};
+  UpProcess cluster{cluster_toml(names, port, "paced", "kind = \"paced\"\n[models.paced.paced]\nstep_us = 20000\n", "kv_blocks = 1024", ""),
+                    names, port};
   Fixture() { BOOST_REQUIRE(cluster.wait_ready()); }
 };
 
@@ -34,8 +35,8 @@ pid_t start_client(const std::string& config) {
   ::dup2(null, STDOUT_FILENO);
   ::dup2(null, STDERR_FILENO);
   const std::string binary = spillway_binary();
-  ::execl(binary.c_str(), "spillway", "complete", "--config", config.c_str(), "--prompt", "A long story about the sea", "--max-tokens", "4000",
-          "--ignore-eos", static_cast<char*>(nullptr));
+  ::execl(binary.c_str(), "spillway", "complete", "--config", config.c_str(), "--prompt", "A long story about the sea", "--max-tokens",
+          "4000", "--ignore-eos", static_cast<char*>(nullptr));
   ::_exit(127);
 }
 

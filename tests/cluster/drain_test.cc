@@ -58,7 +58,8 @@ Holding wait_long(sdk::Client& client, const std::string& node) {
 const std::vector<std::string> names{"red", "green", "blue"};
 
 std::string toml(int port) {
-  return cluster_toml(names, port, "paced", "kind = \"paced\"\n[models.paced.paced]\nstep_us = 8000\ndecode_token_us = 100\npage_bytes = \"64KiB\"\n",
+  return cluster_toml(names, port, "paced",
+                      "kind = \"paced\"\n[models.paced.paced]\nstep_us = 8000\ndecode_token_us = 100\npage_bytes = \"64KiB\"\n",
                       "kv_blocks = 4096", "[limits]\nmove_concurrent_max = 16\n");
 }
 

@@ -225,11 +225,12 @@ BOOST_AUTO_TEST_CASE(killed_nodes_cost_nobody_a_token) {
   }
   const auto totals = load.stop();
   const auto found = classify(kills, parse(cluster.log()));
-  BOOST_TEST_MESSAGE("kills " << kills.size() << ": with running streams " << found.running << ", with a move in flight " << found.moving << " (as source "
-                              << found.source << ", destination " << found.destination << ", owner " << found.owner << ")");
-  BOOST_TEST_MESSAGE("streams finished " << totals.finished << ", tokens " << totals.tokens << ", failed " << totals.failed << ", other bytes "
-                                         << totals.wrong << ", moves " << totals.moves << ", restarts " << totals.restarts << ", reconnects "
-                                         << totals.reconnects);
+  BOOST_TEST_MESSAGE("kills " << kills.size() << ": with running streams " << found.running << ", with a move in flight " << found.moving
+                              << " (as source " << found.source << ", destination " << found.destination << ", owner " << found.owner
+                              << ")");
+  BOOST_TEST_MESSAGE("streams finished " << totals.finished << ", tokens " << totals.tokens << ", failed " << totals.failed
+                                         << ", other bytes " << totals.wrong << ", moves " << totals.moves << ", restarts "
+                                         << totals.restarts << ", reconnects " << totals.reconnects);
   BOOST_TEST_MESSAGE("detection P50 " << percentile(found.detection_ms, 50) << " ms, max " << percentile(found.detection_ms, 100)
                                       << " ms; longest gap of a stream P50 " << percentile(totals.gaps_ms, 50) << " ms, P99 "
                                       << percentile(totals.gaps_ms, 99) << " ms");

@@ -56,7 +56,9 @@ void Load::run(sdk::Client& client) {
     totals_.ttft_ms.push_back(std::chrono::duration<double, std::milli>(done->time_to_first_token).count());
     if (bytes_of(*done) != wanted_[at]) {
       ++totals_.wrong;
-      BOOST_TEST_MESSAGE("request " << done->request_id << " has other bytes than undisturbed:\n" << bytes_of(*done) << "wanted\n" << wanted_[at]);
+      BOOST_TEST_MESSAGE("request " << done->request_id << " has other bytes than undisturbed:\n"
+                                    << bytes_of(*done) << "wanted\n"
+                                    << wanted_[at]);
     }
   }
 }

@@ -24,8 +24,8 @@ class Load {
   struct Totals {
     std::uint64_t finished = 0;
     std::uint64_t tokens = 0;
-    std::uint64_t wrong = 0;      ///< other bytes than undisturbed
-    std::uint64_t failed = 0;     ///< ended with an error
+    std::uint64_t wrong = 0;   ///< other bytes than undisturbed
+    std::uint64_t failed = 0;  ///< ended with an error
     std::uint64_t moves = 0;
     std::uint64_t restarts = 0;
     std::uint64_t reconnects = 0;

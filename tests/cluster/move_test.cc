@@ -37,7 +37,7 @@ struct Counts {
   std::atomic<int> refused{0};
   std::atomic<int> wrong{0};
   std::atomic<int> bad_figures{0};
-  std::atomic<int> late{0};             // positions at which the answer may well be over
+  std::atomic<int> late{0};  // positions at which the answer may well be over
   std::atomic<std::int64_t> pause_us{0};
 };
 
@@ -78,7 +78,8 @@ Outcome disturbed(sdk::Client& client, const sdk::Request& request, std::uint32_
   std::atomic<bool> told{false};
   sdk::StreamCallbacks callbacks;
   callbacks.on_chunk = [&](const sdk::Chunk& chunk) {
-    if (chunk.choice == 0 && (seen += static_cast<std::uint32_t>(chunk.tokens.size())) >= position && !told.exchange(true)) reached.release();
+    if (chunk.choice == 0 && (seen += static_cast<std::uint32_t>(chunk.tokens.size())) >= position && !told.exchange(true))
+      reached.release();
   };
   callbacks.on_end = [&](const sdk::Result<sdk::Completion>&) {
     if (!told.exchange(true)) reached.release();
@@ -130,8 +131,8 @@ struct Fixture {
 };
 
 void report(const char* what, const Counts& counts, int streams) {
-  BOOST_TEST_MESSAGE(what << ": streams " << streams << ", commits " << counts.committed << ", not committed " << counts.refused << " (late "
-                          << counts.late << "), mean pause "
+  BOOST_TEST_MESSAGE(what << ": streams " << streams << ", commits " << counts.committed << ", not committed " << counts.refused
+                          << " (late " << counts.late << "), mean pause "
                           << (counts.committed > 0 ? counts.pause_us / counts.committed / 1000.0 : 0.0) << " ms");
   BOOST_TEST(counts.wrong == 0);
   BOOST_TEST(counts.bad_figures == 0);
@@ -197,7 +198,8 @@ BOOST_AUTO_TEST_CASE(streams_with_a_stop_string_end_where_they_would) {
   const auto undisturbed = client.complete(request);
   BOOST_REQUIRE(undisturbed.ok());
   const auto want = outcome(*undisturbed);
-  BOOST_TEST_MESSAGE("the undisturbed answer has " << want.tokens[0].size() << " tokens and ends by " << undisturbed->choices[0].finish_reason);
+  BOOST_TEST_MESSAGE("the undisturbed answer has " << want.tokens[0].size() << " tokens and ends by "
+                                                   << undisturbed->choices[0].finish_reason);
   Counts counts;
   const int step = long_tests() ? 1 : 2;
   for_positions(60, step, 5, [&](int position) {

@@ -21,7 +21,8 @@ std::vector<sdk::Request> requests() {
   std::vector<sdk::Request> made;
   for (int i = 0; i < prompts; ++i) {
     sdk::Request request;
-    for (std::uint32_t k = 0; k < prompt_tokens; ++k) request.prompt_tokens.push_back(static_cast<std::int32_t>(259 + (i * 131 + k * 17) % 20000));
+    for (std::uint32_t k = 0; k < prompt_tokens; ++k)
+      request.prompt_tokens.push_back(static_cast<std::int32_t>(259 + (i * 131 + k * 17) % 20000));
     request.max_tokens = answer_tokens;
     request.ignore_eos = true;
     made.push_back(request);
@@ -146,9 +147,10 @@ BOOST_AUTO_TEST_CASE(a_thousand_streams_run_at_once) {
   }
   crowd.stopping = true;
   for (int i = 0; i < 600 && crowd.running > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  BOOST_TEST_MESSAGE("streams held " << held << ", tokens/s of a stream: least " << percentile(rates, 0) << ", median " << percentile(rates, 50)
-                                     << "; finished " << crowd.finished << ", other bytes " << crowd.wrong << ", failed " << crowd.failed
-                                     << "; peak memory of a node " << peak / 1024 << " MiB, of all " << sum / 1024 << " MiB");
+  BOOST_TEST_MESSAGE("streams held " << held << ", tokens/s of a stream: least " << percentile(rates, 0) << ", median "
+                                     << percentile(rates, 50) << "; finished " << crowd.finished << ", other bytes " << crowd.wrong
+                                     << ", failed " << crowd.failed << "; peak memory of a node " << peak / 1024 << " MiB, of all "
+                                     << sum / 1024 << " MiB");
   BOOST_TEST(crowd.wrong == 0U);
   BOOST_TEST(crowd.failed == 0U);
   BOOST_TEST(crowd.finished >= static_cast<std::uint64_t>(streams));

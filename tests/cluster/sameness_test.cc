@@ -16,8 +16,9 @@ namespace json = boost::json;
 std::string long_prompt() {
   std::string prompt = "Minutes of the production meeting.";
   for (int i = 1; prompt.size() < 3200; ++i) {
-    prompt += " Item " + std::to_string(i) + ": the crew of camera " + std::to_string(i * 3 % 7) + " moves to the east stand, the captions for language " +
-              std::to_string(i * 5 % 11) + " are checked again, and the replay desk waits for the signal.";
+    prompt += " Item " + std::to_string(i) + ": the crew of camera " + std::to_string(i * 3 % 7) +
+              " moves to the east stand, the captions for language " + std::to_string(i * 5 % 11) +
+              " are checked again, and the replay desk waits for the signal.";
   }
   return prompt + " The chair sums up:";
 }
@@ -38,8 +39,8 @@ Result result(const Ran& ran) {
 }
 
 std::vector<std::string> command(std::vector<std::string> more, const std::string& prompt, int tokens) {
-  std::vector<std::string> words{spillway_binary(), "complete", "--prompt", prompt, "--max-tokens", std::to_string(tokens), "--ignore-eos", "--logprobs",
-                                 "3",               "--json"};
+  std::vector<std::string> words{spillway_binary(),      "complete",     "--prompt",   prompt, "--max-tokens",
+                                 std::to_string(tokens), "--ignore-eos", "--logprobs", "3",    "--json"};
   words.insert(words.end(), more.begin(), more.end());
   return words;
 }

@@ -21,7 +21,9 @@ namespace {
 
 constexpr int exit_skipped = 77;  // ctest: SKIP_RETURN_CODE
 
-std::string tag() { return std::to_string(::getpid()); }
+std::string tag() {
+  return std::to_string(::getpid());
+}
 
 Ran ip(const std::string& words) {
   std::vector<std::string> arguments{"/usr/bin/env", "ip"};
@@ -38,11 +40,12 @@ class Network {
       std::cerr << "network namespaces need root: this test did not run\n";
       std::exit(exit_skipped);
     }
-    for (const auto& words : {"netns add " + left(), "netns add " + right(), "link add swl" + tag() + " type veth peer name swr" + tag(),
-                              "link set swl" + tag() + " netns " + left(), "link set swr" + tag() + " netns " + right(),
-                              "-n " + left() + " addr add 10.77.0.1/24 dev swl" + tag(), "-n " + right() + " addr add 10.77.0.2/24 dev swr" + tag(),
-                              "-n " + left() + " link set swl" + tag() + " up", "-n " + right() + " link set swr" + tag() + " up",
-                              "-n " + left() + " link set lo up", "-n " + right() + " link set lo up"}) {
+    for (const auto& words :
+         {"netns add " + left(), "netns add " + right(), "link add swl" + tag() + " type veth peer name swr" + tag(),
+          "link set swl" + tag() + " netns " + left(), "link set swr" + tag() + " netns " + right(),
+          "-n " + left() + " addr add 10.77.0.1/24 dev swl" + tag(), "-n " + right() + " addr add 10.77.0.2/24 dev swr" + tag(),
+          "-n " + left() + " link set swl" + tag() + " up", "-n " + right() + " link set swr" + tag() + " up",
+          "-n " + left() + " link set lo up", "-n " + right() + " link set lo up"}) {
       const auto made = ip(words);
       BOOST_REQUIRE_MESSAGE(made.code == 0, "ip " << words << ": " << made.err);
     }
@@ -124,7 +127,8 @@ BOOST_AUTO_TEST_CASE(two_machines_by_key_and_nobody_else) {
   const NodeProcess left(Network::left(), config, "left", folder / "left.log");
   const NodeProcess right(Network::right(), config, "right", folder / "right.log");
   for (int i = 0; i < 600; ++i) {
-    if (read(folder / "left.log").find("ready") != std::string::npos && read(folder / "right.log").find("ready") != std::string::npos) break;
+    if (read(folder / "left.log").find("ready") != std::string::npos && read(folder / "right.log").find("ready") != std::string::npos)
+      break;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   const auto ask = [&](const std::string& space, const std::string& key, std::vector<std::string> command) {
@@ -143,7 +147,8 @@ BOOST_AUTO_TEST_CASE(two_machines_by_key_and_nobody_else) {
   const std::string id = "000000000000000000000000000000aa";
   Ran answer;
   std::thread asker([&] {
-    answer = ask(Network::right(), key, {"complete", "--prompt", "The weather tomorrow:", "--max-tokens", "200", "--ignore-eos", "--request-id", id, "--json"});
+    answer = ask(Network::right(), key,
+                 {"complete", "--prompt", "The weather tomorrow:", "--max-tokens", "200", "--ignore-eos", "--request-id", id, "--json"});
   });
   int commits = 0;
   for (int i = 0; i < 100 && commits == 0; ++i) {
@@ -153,7 +158,8 @@ BOOST_AUTO_TEST_CASE(two_machines_by_key_and_nobody_else) {
   asker.join();
   BOOST_REQUIRE_MESSAGE(answer.code == 0, answer.err);
   const auto moved = boost::json::parse(answer.out);
-  const auto again = ask(Network::left(), key, {"complete", "--prompt", "The weather tomorrow:", "--max-tokens", "200", "--ignore-eos", "--json"});
+  const auto again =
+      ask(Network::left(), key, {"complete", "--prompt", "The weather tomorrow:", "--max-tokens", "200", "--ignore-eos", "--json"});
   BOOST_REQUIRE(again.code == 0);
   BOOST_TEST(moved.at("moves").to_number<int>() >= 1);
   BOOST_TEST((moved.at("tokens") == boost::json::parse(again.out).at("tokens")));

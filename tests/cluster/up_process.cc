@@ -21,7 +21,9 @@ namespace spillway::tests {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-std::string spillway_binary() { return SPILLWAY_BINARY; }
+std::string spillway_binary() {
+  return SPILLWAY_BINARY;
+}
 
 std::string default_model() {
   const auto path = model::resolve_model("smollm2-135m");
@@ -122,7 +124,8 @@ Ran run(const std::vector<std::string>& arguments, std::chrono::milliseconds lim
   return ran;
 }
 
-UpProcess::UpProcess(const std::string& toml, std::vector<std::string> names, int first_port) : names_(std::move(names)), first_port_(first_port) {
+UpProcess::UpProcess(const std::string& toml, std::vector<std::string> names, int first_port)
+    : names_(std::move(names)), first_port_(first_port) {
   config_ = (folder_ / "cluster.toml").string();
   std::ofstream(config_) << toml;
   const int out = ::open((folder_ / "out").c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
@@ -133,7 +136,9 @@ UpProcess::UpProcess(const std::string& toml, std::vector<std::string> names, in
   ::close(err);
 }
 
-UpProcess::~UpProcess() { stop(); }
+UpProcess::~UpProcess() {
+  stop();
+}
 
 bool UpProcess::wait_ready(std::chrono::milliseconds limit) {
   for (const auto until = Clock::now() + limit; Clock::now() < until;) {
@@ -167,7 +172,9 @@ std::optional<std::chrono::milliseconds> UpProcess::stop(std::chrono::millisecon
   return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
 }
 
-std::string UpProcess::log() const { return read_file(folder_ / "log"); }
+std::string UpProcess::log() const {
+  return read_file(folder_ / "log");
+}
 
 std::vector<sdk::Endpoint> UpProcess::endpoints(std::size_t first) const {
   std::vector<sdk::Endpoint> endpoints;

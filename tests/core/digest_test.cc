@@ -128,7 +128,8 @@ BOOST_AUTO_TEST_CASE(random_ids_do_not_repeat) {
 
 BOOST_AUTO_TEST_CASE(sha256_is_that_of_fips_180) {
   BOOST_TEST(Sha256().finish_hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-  BOOST_TEST(Sha256().add(as_bytes("a")).add(as_bytes("bc")).finish_hex() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  BOOST_TEST(Sha256().add(as_bytes("a")).add(as_bytes("bc")).finish_hex() ==
+             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -23,7 +23,9 @@ namespace spillway::core::testing {
 using Tape = std::vector<std::string>;
 
 template <class T>
-concept Visitable = requires(T& t) { T::visit(t, [](const char*, auto&) {}); };
+concept Visitable = requires(T& t) {
+  T::visit(t, [](const char*, auto&) {});
+};
 template <class T>
 struct IsVector : std::false_type {};
 template <class T>

@@ -46,7 +46,9 @@ template <class Variant, std::size_t... index>
 void round_trip_all(std::index_sequence<index...>) {
   const auto one = [](auto tag) {
     using T = std::variant_alternative_t<decltype(tag)::value, Variant>;
-    BOOST_TEST_CONTEXT("message " << decltype(tag)::value) { round_trip<T>(); }
+    BOOST_TEST_CONTEXT("message " << decltype(tag)::value) {
+      round_trip<T>();
+    }
   };
   (one(std::integral_constant<std::size_t, index>{}), ...);
 }
@@ -82,9 +84,10 @@ BOOST_AUTO_TEST_CASE(parts_of_messages_name_all_their_fields) {
 
 BOOST_AUTO_TEST_CASE(type_numbers_never_change) {
   const std::array<std::string_view, 28> order = {
-      "Run",      "RunAccepted", "RunRefused",   "RunReturned", "CancelRun", "BlockNames",    "Tokens",   "Move",         "MoveFailed", "Release",
-      "MoveReport", "AskOwner",  "StillYours",   "Gone",        "Offer",     "OfferReply",    "PageFrame", "MissingPages", "Handoff",    "HandoffReply",
-      "TransferAbort", "Report", "Announce",     "Drain",       "OperatorMove", "OperatorMoveDone", "StatusAsk", "StatusPart"};
+      "Run",    "RunAccepted", "RunRefused", "RunReturned",  "CancelRun",        "BlockNames",   "Tokens",
+      "Move",   "MoveFailed",  "Release",    "MoveReport",   "AskOwner",         "StillYours",   "Gone",
+      "Offer",  "OfferReply",  "PageFrame",  "MissingPages", "Handoff",          "HandoffReply", "TransferAbort",
+      "Report", "Announce",    "Drain",      "OperatorMove", "OperatorMoveDone", "StatusAsk",    "StatusPart"};
   BOOST_REQUIRE(message_types >= order.size());
   for (std::size_t i = 0; i < order.size(); ++i) BOOST_TEST(traits(i)->name == order[i]);
   BOOST_TEST(traits(message_types) == nullptr);

@@ -51,9 +51,9 @@ QuantizedGroup quantize(const float* x) {
 }
 
 struct Truth {
-  float contract = 0;     ///< by the letter of the contract
-  double exact = 0;       ///< in float64, of the same (quantised) activations
-  double magnitude = 0;   ///< sum of the absolute terms: what errors are relative to
+  float contract = 0;    ///< by the letter of the contract
+  double exact = 0;      ///< in float64, of the same (quantised) activations
+  double magnitude = 0;  ///< sum of the absolute terms: what errors are relative to
 };
 
 Truth truth(WeightType type, const ByteVector& raw, std::size_t k, std::size_t row, const float* x) {
@@ -106,7 +106,9 @@ std::size_t differences(const std::vector<float>& a, const std::vector<float>& b
   return count;
 }
 
-std::vector<float> head(const std::vector<float>& x, std::size_t count) { return {x.begin(), x.begin() + static_cast<long>(count)}; }
+std::vector<float> head(const std::vector<float>& x, std::size_t count) {
+  return {x.begin(), x.begin() + static_cast<long>(count)};
+}
 
 struct Shape {
   std::size_t rows;
@@ -140,8 +142,8 @@ BOOST_AUTO_TEST_CASE(every_type_and_set_equals_the_contract_and_is_near_float64)
             const auto want = truth(type, raw, k, row, x.data() + i * k);
             for (const auto& y : results) {
               const auto got = y[i * rows + row];
-              BOOST_REQUIRE_MESSAGE(same(got, want.contract), to_string(type) << ' ' << rows << 'x' << k << " row " << row << " of x "
-                                                                              << i << ": " << got << ", contract " << want.contract);
+              BOOST_REQUIRE_MESSAGE(same(got, want.contract), to_string(type) << ' ' << rows << 'x' << k << " row " << row << " of x " << i
+                                                                              << ": " << got << ", contract " << want.contract);
               // One rounding per fma and one of the scale, of sums no larger than the magnitude (absolute: of subnormals).
               const auto steps = 2.0 * static_cast<double>(takes_quantized(type) ? 2 * k / group_elements : k) + 2;
               const auto bound = steps * 0x1p-24 * want.magnitude + steps * 0x1p-149 * 5000;
@@ -234,12 +236,10 @@ BOOST_AUTO_TEST_CASE(several_products_share_a_pass_and_may_accumulate) {
       matmul(w, activations, alone.back().data(), w.rows(), pool);
       together.emplace_back(n * w.rows(), 0.37f);
     }
-    for (std::size_t i = 0; i < weights.size(); ++i)
-      products.push_back({&weights[i], together[i].data(), weights[i].rows(), i % 2 == 1});
+    for (std::size_t i = 0; i < weights.size(); ++i) products.push_back({&weights[i], together[i].data(), weights[i].rows(), i % 2 == 1});
     matmul(products, activations, pool);
     for (std::size_t i = 0; i < weights.size(); ++i)
-      for (std::size_t j = 0; j < alone[i].size(); ++j)
-        BOOST_REQUIRE(same(together[i][j], i % 2 == 1 ? 0.37f + alone[i][j] : alone[i][j]));
+      for (std::size_t j = 0; j < alone[i].size(); ++j) BOOST_REQUIRE(same(together[i][j], i % 2 == 1 ? 0.37f + alone[i][j] : alone[i][j]));
   }
 }
 

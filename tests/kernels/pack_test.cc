@@ -84,8 +84,10 @@ BOOST_AUTO_TEST_CASE(a_value_that_is_not_finite_is_refused_with_its_row) {
     std::size_t offset;
     std::byte value;
   };
-  const Case cases[] = {{WeightType::f32, 4 * 5 + 3, std::byte{0x7f}}, {WeightType::f16, 2 * 63 + 1, std::byte{0x7c}},
-                        {WeightType::q4_1, 1, std::byte{0xfc}},         {WeightType::q4_1, 23, std::byte{0x7c}},
+  const Case cases[] = {{WeightType::f32, 4 * 5 + 3, std::byte{0x7f}},
+                        {WeightType::f16, 2 * 63 + 1, std::byte{0x7c}},
+                        {WeightType::q4_1, 1, std::byte{0xfc}},
+                        {WeightType::q4_1, 23, std::byte{0x7c}},
                         {WeightType::q8_0, 35, std::byte{0x7e}}};
   ThreadPool pool{2};
   for (const auto& c : cases) {

@@ -63,8 +63,8 @@ std::vector<float> hostile_rows(std::size_t n, std::size_t k) {
     switch (i / group_elements % 12) {
       case 0: x[i] = 0; break;
       case 1: x[i] = -0.0f; break;
-      case 2: x[i] = least * static_cast<float>(rng() % 60); break;                    // scale underflows to zero
-      case 3: x[i] = -least * static_cast<float>(rng() % 191); break;                  // scale of one unit: the clamp
+      case 2: x[i] = least * static_cast<float>(rng() % 60); break;    // scale underflows to zero
+      case 3: x[i] = -least * static_cast<float>(rng() % 191); break;  // scale of one unit: the clamp
       case 4: x[i] = 127.0f * (i % group_elements == 3) + 0.5f * static_cast<float>(rng() % 250) - 62.5f; break;  // ties
       case 5: x[i] = i % 7 == 0 ? std::numeric_limits<float>::max() : -1.0f; break;
       case 6: x[i] = i % group_elements == 31 ? std::numeric_limits<float>::quiet_NaN() : 1.0f; break;

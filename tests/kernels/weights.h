@@ -66,9 +66,9 @@ inline core::ByteVector random_tensor(WeightType type, std::size_t rows, std::si
 
 /// Element `i` of row `row` as a double, exact.
 struct Element {
-  float d = 1;       ///< scale (1 for float types)
-  float m = 0;       ///< minimum
-  float code = 0;    ///< the code, or the element itself
+  float d = 1;     ///< scale (1 for float types)
+  float m = 0;     ///< minimum
+  float code = 0;  ///< the code, or the element itself
   double value() const { return static_cast<double>(d) * code + m; }
 };
 
@@ -108,6 +108,8 @@ inline std::vector<float> random_rows(std::size_t n, std::size_t k, std::uint32_
 }
 
 /// Equal bits, or both NaN.
-inline bool same(float a, float b) { return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b) || (std::isnan(a) && std::isnan(b)); }
+inline bool same(float a, float b) {
+  return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b) || (std::isnan(a) && std::isnan(b));
+}
 
 }  // namespace spillway::kernels::testing

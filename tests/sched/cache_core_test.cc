@@ -66,19 +66,24 @@ struct Pair {
   }
   void take(int n, const CacheCore::Post& post) {
     if (post.to == owner) return to_owner.push_back(post.message);
-    if (std::holds_alternative<core::PageFrame>(*post.message) && lose_every != 0 && (++frames * 2654435761U >> 16) % lose_every == 0) return;
+    if (std::holds_alternative<core::PageFrame>(*post.message) && lose_every != 0 && (++frames * 2654435761U >> 16) % lose_every == 0)
+      return;
     std::visit(
         [&](const auto& m) {
           if constexpr (requires(CacheCore & core, CacheCore::Actions & out) { core.on(m, now, out); }) give(1 - n, m);
         },
         *post.message);
   }
-  void take(int n, const CacheCore::ReadRows& read) { give(n, CacheCore::RowsRead{read.transfer, read.ordinal, read.whole_page, read.first_row, read.rows, nullptr}); }
+  void take(int n, const CacheCore::ReadRows& read) {
+    give(n, CacheCore::RowsRead{read.transfer, read.ordinal, read.whole_page, read.first_row, read.rows, nullptr});
+  }
   void take(int n, const CacheCore::WriteRows& write) {
     ++pages;
     give(n, CacheCore::RowsWritten{write.transfer, write.ordinal, write.first_row, write.rows});
   }
-  void take(int n, const CacheCore::Local& local) { std::visit([&](const auto& event) { batcher(n, event); }, local.event); }
+  void take(int n, const CacheCore::Local& local) {
+    std::visit([&](const auto& event) { batcher(n, event); }, local.event);
+  }
   void batcher(int n, const ExportBegin& event) { give(n, ExportGrown{event.transfer, blocks(), 0, 1, 1}); }
   void batcher(int n, const ExportFreeze& event) {
     ExportFrozen frozen{event.transfer, {}, blocks(), {{0, 1, 2, 3, 4, 5, 6}}, {100}};

@@ -86,7 +86,8 @@ void ClusterSim::to_client(std::uint32_t n, const RouterCore::ToClient& action) 
   Client& client = *clients_[stream];
   if (client.over) fail("a stream that is over goes on");
   if (const auto* accepted = std::get_if<core::Accepted>(&action.message)) {
-    if (client.accepted && (accepted->seed != client.resume.seed || accepted->weights_digest != client.resume.weights_digest)) fail("accepted as another");
+    if (client.accepted && (accepted->seed != client.resume.seed || accepted->weights_digest != client.resume.weights_digest))
+      fail("accepted as another");
     client.accepted = true;
     client.resume.seed = accepted->seed;
     client.resume.weights_digest = accepted->weights_digest;
@@ -103,7 +104,8 @@ void ClusterSim::to_client(std::uint32_t n, const RouterCore::ToClient& action) 
     }
   } else {
     const auto& failed = std::get<core::Failed>(action.message);
-    const bool again = failed.code == core::Errc::draining || failed.code == core::Errc::unavailable || failed.code == core::Errc::queue_full;
+    const bool again =
+        failed.code == core::Errc::draining || failed.code == core::Errc::unavailable || failed.code == core::Errc::queue_full;
     if (!again) fail("stream " + std::to_string(stream) + " failed: " + failed.reason);
     submit_again(stream, std::max<core::Duration>(failed.retry_after, milliseconds(20)));
   }
@@ -112,7 +114,8 @@ void ClusterSim::to_client(std::uint32_t n, const RouterCore::ToClient& action) 
 void ClusterSim::take_delta(Client& client, const core::Delta& delta) {
   auto& got = client.got.at(delta.choice);
   const auto& expected = client.expected[delta.choice];
-  if (delta.first_index != got.size() && !delta.tokens.empty()) fail("tokens out of order: " + std::to_string(delta.first_index) + " after " + std::to_string(got.size()));
+  if (delta.first_index != got.size() && !delta.tokens.empty())
+    fail("tokens out of order: " + std::to_string(delta.first_index) + " after " + std::to_string(got.size()));
   if (client.finish[delta.choice] != core::FinishReason::none) fail("a choice that is over goes on");
   for (const core::TokenOut& token : delta.tokens) {
     if (got.size() >= expected.size() || token.token != expected[got.size()].token || token.is_end || expected[got.size()].is_end) {
@@ -124,8 +127,10 @@ void ClusterSim::take_delta(Client& client, const core::Delta& delta) {
   client.finish[delta.choice] = delta.finish;
   if (delta.finish == core::FinishReason::stop || delta.finish == core::FinishReason::length) {
     const std::size_t length = expected.size() - (expected.back().is_end ? 1 : 0);
-    if (got.size() != length || delta.finish != expected.back().finish) fail("a choice ended at " + std::to_string(got.size()) + " of " + std::to_string(length) + " tokens");
-  } else if (delta.finish == core::FinishReason::cancelled ? !client.cancelled : delta.finish == core::FinishReason::deadline && client.deadline.count() == 0) {
+    if (got.size() != length || delta.finish != expected.back().finish)
+      fail("a choice ended at " + std::to_string(got.size()) + " of " + std::to_string(length) + " tokens");
+  } else if (delta.finish == core::FinishReason::cancelled ? !client.cancelled
+                                                           : delta.finish == core::FinishReason::deadline && client.deadline.count() == 0) {
     fail("a choice ended that nobody ended");
   }
   if (delta.choice != 0) return;
@@ -206,7 +211,8 @@ void ClusterSim::check_move(const StreamKey&, const Carried& carried) {
   ++counts.checked_moves;
   counts.blocks_carried += report.blocks_sent;
   counts.rows_after_freeze += report.rows_after_freeze;
-  must(accepted.blocks_imported == report.blocks, std::to_string(report.blocks) + " blocks held, " + std::to_string(accepted.blocks_imported) + " imported");
+  must(accepted.blocks_imported == report.blocks,
+       std::to_string(report.blocks) + " blocks held, " + std::to_string(accepted.blocks_imported) + " imported");
   must(report.page_bytes == report.blocks_sent * sizeof(Page), "page bytes are not blocks x page");
   must(report.rows_after_freeze <= 2 * carried.choices, std::to_string(report.rows_after_freeze) + " rows after the freeze");
   if (report.blocks == 0) return;  // moved out of the queue
@@ -216,9 +222,15 @@ void ClusterSim::check_move(const StreamKey&, const Carried& carried) {
   must(report.steps_during_copy > 0, "no step during the copy of " + std::to_string(report.blocks_sent) + " blocks");
 }
 
-std::uint32_t ClusterSim::router_of(std::size_t stream) const { return clients_[stream]->router; }
-bool ClusterSim::over(std::size_t stream) const { return clients_[stream]->over; }
-std::uint32_t ClusterSim::tokens_of(std::size_t stream, std::uint32_t choice) const { return static_cast<std::uint32_t>(clients_[stream]->got[choice].size()); }
+std::uint32_t ClusterSim::router_of(std::size_t stream) const {
+  return clients_[stream]->router;
+}
+bool ClusterSim::over(std::size_t stream) const {
+  return clients_[stream]->over;
+}
+std::uint32_t ClusterSim::tokens_of(std::size_t stream, std::uint32_t choice) const {
+  return static_cast<std::uint32_t>(clients_[stream]->got[choice].size());
+}
 
 std::uint32_t ClusterSim::place_of(std::size_t stream) const {
   const Client& client = *clients_[stream];
@@ -251,7 +263,8 @@ void ClusterSim::run_for(core::Duration time) {
 
 bool ClusterSim::empty() const {
   for (const Node& node : nodes_) {
-    if (!node.alive || node.router->streams() > 0 || !node.batcher->idle() || node.cache->exports() + node.cache->imports() > 0) return false;
+    if (!node.alive || node.router->streams() > 0 || !node.batcher->idle() || node.cache->exports() + node.cache->imports() > 0)
+      return false;
   }
   return true;
 }
@@ -265,7 +278,8 @@ void ClusterSim::check_empty() const {
     if (node.cache->imports() > 0) fail(node.name + " still imports");
     if (!node.batcher->idle()) fail("the batcher of " + node.name + " is not idle");
     const core::ReplicaReport report = node.batcher->report(now_);
-    if (report.blocks_used != 0 || report.blocks_free != report.blocks_total) fail(node.name + " leaks " + std::to_string(report.blocks_used) + " blocks");
+    if (report.blocks_used != 0 || report.blocks_free != report.blocks_total)
+      fail(node.name + " leaks " + std::to_string(report.blocks_used) + " blocks");
     check_node(n);
   }
 }

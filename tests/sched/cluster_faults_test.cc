@@ -26,7 +26,8 @@ const char* const fault_names[] = {"lost", "repeated", "delayed past its lease",
 class FaultPlay {
  public:
   FaultPlay(std::size_t type, Fault fault, std::uint64_t seed) : type_(type), fault_(fault), sim_(options(seed)) {
-    sim_.replay_line = std::string(core::traits(type)->name) + " " + fault_names[static_cast<int>(fault)] + ", seed " + std::to_string(seed);
+    sim_.replay_line =
+        std::string(core::traits(type)->name) + " " + fault_names[static_cast<int>(fault)] + ", seed " + std::to_string(seed);
     sim_.fate = [this](std::uint32_t from, std::uint32_t to, const core::Message& message) { return fate(from, to, message); };
     for (std::uint32_t i = 0; i < 9; ++i) submit(i);
     sim_.after(milliseconds(900), [this] { drain_ = sim_.ask_drain(2, core::DrainMode::begin, 0); });

@@ -37,7 +37,8 @@ core::ReplicaInfo replica_info(const ClusterOptions& options) {
 }  // namespace
 
 ClusterCounts& ClusterCounts::operator+=(const ClusterCounts& o) {
-  streams += o.streams, finished += o.finished, resubmitted += o.resubmitted, commits += o.commits, aborts += o.aborts, restarts += o.restarts;
+  streams += o.streams, finished += o.finished, resubmitted += o.resubmitted, commits += o.commits, aborts += o.aborts,
+      restarts += o.restarts;
   moves_asked += o.moves_asked, moves_done += o.moves_done, moves_refused += o.moves_refused, kills += o.kills;
   kills_with_streams += o.kills_with_streams, kills_with_moves += o.kills_with_moves, kills_of_source += o.kills_of_source;
   kills_of_destination += o.kills_of_destination, kills_of_owner += o.kills_of_owner, checked_moves += o.checked_moves;
@@ -61,12 +62,17 @@ ClusterSim::ClusterSim(const ClusterOptions& options) : options_(options), rando
 ClusterSim::~ClusterSim() = default;
 
 void ClusterSim::fail(const std::string& what) const {
-  BOOST_FAIL(what << " at " << core::to_ms(now_ - Instant{}) << " ms, seed " << options_.seed << (replay_line.empty() ? "" : "; replay: ") << replay_line);
+  BOOST_FAIL(what << " at " << core::to_ms(now_ - Instant{}) << " ms, seed " << options_.seed << (replay_line.empty() ? "" : "; replay: ")
+                  << replay_line);
   std::abort();
 }
 
-void ClusterSim::at(Instant when, std::function<void()> then) { queue_.emplace(std::pair{std::max(when, now_), ++queued_}, std::move(then)); }
-void ClusterSim::after(core::Duration delay, std::function<void()> then) { at(now_ + delay, std::move(then)); }
+void ClusterSim::at(Instant when, std::function<void()> then) {
+  queue_.emplace(std::pair{std::max(when, now_), ++queued_}, std::move(then));
+}
+void ClusterSim::after(core::Duration delay, std::function<void()> then) {
+  at(now_ + delay, std::move(then));
+}
 
 // -- Cores -----------------------------------------------------------------------------------------------------------------------
 
@@ -96,7 +102,8 @@ void ClusterSim::start(std::uint32_t n) {
   for (std::uint32_t peer = 0; peer < nodes_.size(); ++peer) {
     node.router->expect_node(nodes_[peer].id, nodes_[peer].name);
     if (peer != n) {
-      node.links[peer] = std::make_unique<LinkCore>(node.id, node.incarnation, nodes_[peer].id, hello, options_.link, mix(node.incarnation.value, peer));
+      node.links[peer] =
+          std::make_unique<LinkCore>(node.id, node.incarnation, nodes_[peer].id, hello, options_.link, mix(node.incarnation.value, peer));
     }
   }
   arm(n);
@@ -225,7 +232,8 @@ void ClusterSim::perform(std::uint32_t n, std::uint32_t peer, LinkCore::Actions&
             });
           } else if constexpr (std::is_same_v<A, LinkCore::PeerSuspect>) {
             const bool suspect = a.suspect;
-            at(now_, [this, n, id, suspect] { router(n, [&](RouterCore& core, auto& out) { core.on_peer_suspect(id, suspect, now_, out); }); });
+            at(now_,
+               [this, n, id, suspect] { router(n, [&](RouterCore& core, auto& out) { core.on_peer_suspect(id, suspect, now_, out); }); });
           } else if constexpr (std::is_same_v<A, LinkCore::PeerDown>) {
             const core::Incarnation incarnation = a.incarnation;
             at(now_, [this, n, peer, id, incarnation] {
@@ -448,7 +456,9 @@ void ClusterSim::partition(std::uint32_t a, std::uint32_t b, core::Duration last
   after(lasts, [this, pair] { cut_.erase(pair); });
 }
 
-bool ClusterSim::alive(std::uint32_t node) const { return nodes_[node].alive; }
+bool ClusterSim::alive(std::uint32_t node) const {
+  return nodes_[node].alive;
+}
 
 std::uint32_t ClusterSim::streams_on(std::uint32_t n) const {
   const core::ReplicaReport report = nodes_[n].batcher->report(now_);

@@ -28,14 +28,14 @@ struct ClusterOptions {
   std::uint32_t blocks = 400;
   std::uint32_t sequences_max = 64;
   std::uint32_t step_tokens_max = 64;
-  std::uint32_t loss_permille = 0;       ///< of packets
+  std::uint32_t loss_permille = 0;  ///< of packets
   std::uint32_t repeat_permille = 0;
   core::Duration latency{std::chrono::microseconds(200)};
   core::Duration jitter{std::chrono::microseconds(100)};  ///< added at random: packets overtake each other
   core::Duration step_base{std::chrono::milliseconds(2)};
   core::Duration step_row{std::chrono::microseconds(20)};
   core::Duration row_copy{std::chrono::microseconds(20)};  ///< one read or write of rows at the worker
-  bool check_each = false;               ///< every core's invariants after every event
+  bool check_each = false;                                 ///< every core's invariants after every event
   RouterLimits router;
   BatcherLimits batcher;
   CacheLimits cache;
@@ -68,7 +68,7 @@ class ClusterSim {
     std::uint32_t tokens_max = 64;
     bool ignore_eos = true;
     float temperature = 0;
-    std::uint32_t router = 0;              ///< node that it is submitted at
+    std::uint32_t router = 0;                  ///< node that it is submitted at
     std::vector<core::TokenId> prompt_tokens;  ///< empty: random
     core::Duration deadline{0};
   };
@@ -105,11 +105,11 @@ class ClusterSim {
   [[noreturn]] void fail(const std::string& what) const;
 
   ClusterCounts counts;
-  std::map<std::uint64_t, core::OperationUpdate> operations;   ///< last update of each
+  std::map<std::uint64_t, core::OperationUpdate> operations;  ///< last update of each
   std::map<std::uint64_t, core::StatusReply> statuses;
   std::function<Fate(std::uint32_t from, std::uint32_t to, const core::Message& message)> fate;
-  std::string last_refusal;                                    ///< of a move that was asked for
-  std::string replay_line;                                     ///< printed with a failure
+  std::string last_refusal;  ///< of a move that was asked for
+  std::string replay_line;   ///< printed with a failure
 
  private:
   struct Client {
@@ -129,7 +129,7 @@ class ClusterSim {
     core::Finished finished;
     std::multimap<std::uint32_t, std::function<void()>> at_tokens;
   };
-  struct Job {                           ///< of a worker, in order
+  struct Job {  ///< of a worker, in order
     core::Duration time;
     std::function<void()> done;
   };
@@ -153,7 +153,7 @@ class ClusterSim {
     std::uint64_t worker_life = 0;
     Instant tick_at = core::never;
   };
-  struct Carried {                       ///< what was seen of one move
+  struct Carried {  ///< what was seen of one move
     std::uint32_t choices = 0;
     std::optional<core::RunAccepted> accepted;
     std::optional<core::MoveReport> report;

@@ -27,15 +27,17 @@ ClusterCounts for_seeds(const char* name, std::uint64_t quick, const Play& play)
   for (std::uint64_t seed = first; seed <= last; ++seed) {
     sum += play(seed, "SPILLWAY_TEST_SEED=" + std::to_string(seed) + " sched_test --run_test=cluster_sim_test/" + name);
   }
-  std::cout << name << ": " << last - first + 1 << " seeds, " << sum.streams << " streams, " << sum.tokens << " tokens, " << sum.commits << " commits, "
-            << sum.aborts << " aborts, " << sum.restarts << " restarts, " << sum.kills << " kills (" << sum.kills_with_streams << " hit streams, "
-            << sum.kills_with_moves << " moves: " << sum.kills_of_source << " source, " << sum.kills_of_destination << " destination, "
-            << sum.kills_of_owner << " owner), " << sum.resubmitted << " submitted again, " << sum.blocks_carried << " blocks, " << sum.events
-            << " events\n";
+  std::cout << name << ": " << last - first + 1 << " seeds, " << sum.streams << " streams, " << sum.tokens << " tokens, " << sum.commits
+            << " commits, " << sum.aborts << " aborts, " << sum.restarts << " restarts, " << sum.kills << " kills ("
+            << sum.kills_with_streams << " hit streams, " << sum.kills_with_moves << " moves: " << sum.kills_of_source << " source, "
+            << sum.kills_of_destination << " destination, " << sum.kills_of_owner << " owner), " << sum.resubmitted << " submitted again, "
+            << sum.blocks_carried << " blocks, " << sum.events << " events\n";
   return sum;
 }
 
-bool one_seed() { return std::getenv("SPILLWAY_TEST_SEED") != nullptr; }
+bool one_seed() {
+  return std::getenv("SPILLWAY_TEST_SEED") != nullptr;
+}
 
 struct MoveSet {
   const char* name;
@@ -106,8 +108,9 @@ BOOST_AUTO_TEST_CASE(every_position_there_and_back) {
       if (!sim.operations[asked].move.committed) std::cout << sim.replay_line << ": " << sim.operations[asked].text << "\n";
     }
   }
-  std::cout << "every_position_there_and_back: " << there_committed << " of " << there_asked << " there, " << sum.moves_asked << " asked, " << sum.commits << " commits, " << sum.aborts << " aborts, "
-            << sum.rows_after_freeze << " rows after freezes, " << sum.events << " events\n";
+  std::cout << "every_position_there_and_back: " << there_committed << " of " << there_asked << " there, " << sum.moves_asked << " asked, "
+            << sum.commits << " commits, " << sum.aborts << " aborts, " << sum.rows_after_freeze << " rows after freezes, " << sum.events
+            << " events\n";
   BOOST_TEST(sum.restarts == 0U);
   BOOST_TEST(there_asked == 120U);
   BOOST_TEST(there_committed == there_asked);
@@ -194,7 +197,8 @@ BOOST_AUTO_TEST_CASE(nodes_die_at_random_and_nobody_loses_a_token) {
         const std::uint32_t roles[] = {place, destination, sim.router_of(stream)};
         const std::uint32_t victim = roles[sim.random().below(3)];
         if (sim.random().one_in(2)) {
-          sim.after(core::Duration(milliseconds(1)) * sim.random().below(60), [&sim, victim] { sim.kill(victim, milliseconds(500 + sim.random().below(1500))); });
+          sim.after(core::Duration(milliseconds(1)) * sim.random().below(60),
+                    [&sim, victim] { sim.kill(victim, milliseconds(500 + sim.random().below(1500))); });
         }
       });
     }
@@ -234,7 +238,8 @@ BOOST_AUTO_TEST_CASE(a_drained_node_is_empty_soon) {
       const core::OperationUpdate& update = sim.operations[operation];
       if (!update.done || update.code != core::Errc::ok) sim.fail("the drain did not end well: " + update.text);
       if (update.commits != running || sim.streams_on(node) != 0) {
-        sim.fail(std::to_string(update.commits) + " commits for " + std::to_string(running) + " streams, " + std::to_string(sim.streams_on(node)) + " left");
+        sim.fail(std::to_string(update.commits) + " commits for " + std::to_string(running) + " streams, " +
+                 std::to_string(sim.streams_on(node)) + " left");
       }
       const auto back = sim.ask_drain(node, core::DrainMode::resume, node);
       sim.run_for(milliseconds(300));

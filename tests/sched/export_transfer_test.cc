@@ -34,14 +34,16 @@ core::ReplicaInfo info() {
   return r;
 }
 
-core::Move move() { return {key, epoch, next_epoch, owner, {here, 0}, {there, 0}}; }
+core::Move move() {
+  return {key, epoch, next_epoch, owner, {here, 0}, {there, 0}};
+}
 
 struct Source {
   CacheCore core;
   CacheCore::Actions out;
   Instant now{seconds(1)};
   TransferId transfer;
-  std::uint32_t rows = 0;      ///< of the stream, one choice
+  std::uint32_t rows = 0;  ///< of the stream, one choice
   std::uint32_t steps = 0;
 
   explicit Source(const CacheLimits& limits = {}) : core(here, {1}, limits) { core.set_replica(0, info()); }
@@ -262,9 +264,18 @@ const LieCase lie_cases[] = {
     {"99 blocks reserved of 3", [](Source& s) { s.give(reply_of(s, 99, {})); }},
     {"holds block 77 of 3", [](Source& s) { s.give(reply_of(s, 3, {77})); }},
     {"which has no name", [](Source& s) { s.give(reply_of(s, 3, {1})); }},
-    {"misses rows that cannot be", [](Source& s) { s.give(core::MissingPages{s.transfer, {{77, 0, 16}}}); }},
-    {"misses rows that cannot be", [](Source& s) { s.give(core::MissingPages{s.transfer, {{0, 4000000000U, 16}}}); }},
-    {"misses rows that cannot be", [](Source& s) { s.give(core::MissingPages{s.transfer, {{0, 8, 9}}}); }},
+    {"misses rows that cannot be",
+     [](Source& s) {
+       s.give(core::MissingPages{s.transfer, {{77, 0, 16}}});
+     }},
+    {"misses rows that cannot be",
+     [](Source& s) {
+       s.give(core::MissingPages{s.transfer, {{0, 4000000000U, 16}}});
+     }},
+    {"misses rows that cannot be",
+     [](Source& s) {
+       s.give(core::MissingPages{s.transfer, {{0, 8, 9}}});
+     }},
 };
 BOOST_DATA_TEST_CASE(a_destination_that_lies_ends_the_move_by_name, bdata::make(lie_cases), c) {
   Source s;

@@ -103,7 +103,8 @@ struct Destination {
   }
   void write_all() {
     for (const auto& action : CacheCore::Actions(out)) {
-      if (const auto* write = std::get_if<CacheCore::WriteRows>(&action)) give(CacheCore::RowsWritten{write->transfer, write->ordinal, write->first_row, write->rows});
+      if (const auto* write = std::get_if<CacheCore::WriteRows>(&action))
+        give(CacheCore::RowsWritten{write->transfer, write->ordinal, write->first_row, write->rows});
     }
   }
   template <class M>
@@ -131,7 +132,10 @@ struct OfferCase {
   friend std::ostream& operator<<(std::ostream& out, const OfferCase& c) { return out << c.lie; }
 };
 const OfferCase offer_cases[] = {
-    {"kv_id", [](auto& o) { o.kv_id = core::KvId{{1, 1}}; }},
+    {"kv_id",
+     [](auto& o) {
+       o.kv_id = core::KvId{{1, 1}};
+     }},
     {"numerics id", [](auto& o) { o.numerics_id = 2; }},
     {"page format", [](auto& o) { o.format = core::PageFormat::raw32; }},
     {"pages of", [](auto& o) { o.page_bytes = 1ULL << 40; }},
@@ -141,7 +145,10 @@ const OfferCase offer_cases[] = {
     {"of a pool of", [](auto& o) { o.blocks[1].ordinal = 4000000000U; }},
     {"at position", [](auto& o) { o.blocks[1].first_token = 7; }},
     {"at position", [](auto& o) { o.blocks[1].first_token = 4096; }},
-    {"a name for block", [](auto& o) { o.blocks[1].name = core::BlockName{{1, 1}}; }},
+    {"a name for block",
+     [](auto& o) {
+       o.blocks[1].name = core::BlockName{{1, 1}};
+     }},
     {"not loaded here", [](auto& o) { o.destination.index = 3; }},
 };
 
@@ -180,7 +187,10 @@ const HandoffCase handoff_cases[] = {
     {"rows of", [](auto& h) { h.rows[0] = 23; }},
     {"shorter than its rows", [](auto& h) { h.tables[0] = {0}; }},
     {"cannot be", [](auto& h) { h.tables[0][1] = 4000000000U; }},
-    {"not at position", [](auto& h) { h.tables[0] = {1, 0}; }},
+    {"not at position",
+     [](auto& h) {
+       h.tables[0] = {1, 0};
+     }},
     {"cannot be", [](auto& h) { h.blocks[0].rows = 99; }},
 };
 

@@ -45,8 +45,10 @@ const PlaceCase cases[] = {
     {"dispatches in flight count like reported prefill", with(view(1), [](auto& v) { v.tokens_in_flight = 400; }),
      with(view(2), [](auto& v) { v.prefill_tokens = 300; }), request, 1},
     {"running streams weigh", with(view(1), [](auto& v) { v.streams = 4; }), with(view(2), [](auto& v) { v.streams = 3; }), request, 1},
-    {"long contexts weigh", with(view(1), [](auto& v) { v.decode_tokens = 6400; }), with(view(2), [](auto& v) { v.decode_tokens = 3200; }), request, 1},
-    {"the unfit is never chosen", with(view(1), [](auto& v) { v.eligible = false; }), with(view(2), [](auto& v) { v.prefill_tokens = 9000; }), request, 1},
+    {"long contexts weigh", with(view(1), [](auto& v) { v.decode_tokens = 6400; }), with(view(2), [](auto& v) { v.decode_tokens = 3200; }),
+     request, 1},
+    {"the unfit is never chosen", with(view(1), [](auto& v) { v.eligible = false; }),
+     with(view(2), [](auto& v) { v.prefill_tokens = 9000; }), request, 1},
     {"the full is never chosen", view(1, 31), with(view(2, 32), [](auto& v) { v.prefill_tokens = 9000; }), request, 1},
     {"blocks in flight are not free", with(view(1, 60), [](auto& v) { v.blocks_in_flight = 29; }),
      with(view(2), [](auto& v) { v.prefill_tokens = 9000; }), request, 1},
@@ -67,7 +69,9 @@ BOOST_DATA_TEST_CASE(place_picks_replica, bdata::make(cases), c) {
   BOOST_TEST((best ? static_cast<int>(*best) : -1) == c.want);
 }
 
-BOOST_AUTO_TEST_CASE(nothing_to_choose_from) { BOOST_TEST(!place({}, request).has_value()); }
+BOOST_AUTO_TEST_CASE(nothing_to_choose_from) {
+  BOOST_TEST(!place({}, request).has_value());
+}
 
 BOOST_AUTO_TEST_SUITE_END()
 

@@ -105,7 +105,8 @@ struct Fixture {
     std::vector<M> list;
     for (const auto& action : out) {
       const auto* message = std::get_if<RouterCore::ToClient>(&action);
-      if (message != nullptr && message->client.value == client && std::holds_alternative<M>(message->message)) list.push_back(std::get<M>(message->message));
+      if (message != nullptr && message->client.value == client && std::holds_alternative<M>(message->message))
+        list.push_back(std::get<M>(message->message));
     }
     return list;
   }

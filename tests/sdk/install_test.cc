@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 
 Ran must(const std::vector<std::string>& arguments) {
   auto ran = run(arguments, std::chrono::seconds(180));
-  BOOST_REQUIRE_MESSAGE(ran.code == 0, arguments[0] << " " << (arguments.size() > 1 ? arguments[1] : "") << " failed:\n" << ran.out << ran.err);
+  BOOST_REQUIRE_MESSAGE(ran.code == 0, arguments[0] << " " << (arguments.size() > 1 ? arguments[1] : "") << " failed:\n"
+                                                    << ran.out << ran.err);
   return ran;
 }
 

@@ -10,7 +10,8 @@ namespace spillway::tests {
 struct PacedCluster {
   std::vector<std::string> names{"red", "green", "blue"};
   int port = free_ports(3);
-  UpProcess cluster{cluster_toml(names, port, "paced", "kind = \"paced\"\n[models.paced.paced]\nstep_us = 10000\n", "kv_blocks = 1024", ""), names, port};
+  UpProcess cluster{cluster_toml(names, port, "paced", "kind = \"paced\"\n[models.paced.paced]\nstep_us = 10000\n", "kv_blocks = 1024", ""),
+                    names, port};
   PacedCluster() { BOOST_REQUIRE(cluster.wait_ready()); }
 };
 

@@ -30,21 +30,21 @@ struct Endpoint {
 };
 
 struct ClientOptions {
-  std::vector<Endpoint> endpoints;                           ///< at least one; tried in this order
-  std::string tenant;                                        ///< "" = the first this client may use
-  std::string token;                                         ///< bearer token, where the cluster asks for one
-  std::string public_key;                                    ///< CURVE key pair of this client, where the cluster asks for one
+  std::vector<Endpoint> endpoints;  ///< at least one; tried in this order
+  std::string tenant;               ///< "" = the first this client may use
+  std::string token;                ///< bearer token, where the cluster asks for one
+  std::string public_key;           ///< CURVE key pair of this client, where the cluster asks for one
   std::string secret_key;
-  std::chrono::milliseconds connect_timeout{2000};           ///< for one router
-  std::chrono::milliseconds silence_max{1500};               ///< a router that is silent for longer is left
-  std::chrono::milliseconds unavailable_max{30000};          ///< a request fails when no router can be had for so long
+  std::chrono::milliseconds connect_timeout{2000};   ///< for one router
+  std::chrono::milliseconds silence_max{1500};       ///< a router that is silent for longer is left
+  std::chrono::milliseconds unavailable_max{30000};  ///< a request fails when no router can be had for so long
 };
 
 struct NodeInfo {
   std::string name;
   std::uint32_t pid = 0;
-  std::string incarnation;      ///< 16 hex digits
-  std::string state;            ///< up, suspect, draining, down
+  std::string incarnation;  ///< 16 hex digits
+  std::string state;        ///< up, suspect, draining, down
   std::vector<std::string> roles;
   std::uint32_t streams = 0;
   std::uint32_t queue = 0;
@@ -57,8 +57,8 @@ struct StreamInfo {
   std::string request_id;
   std::string tenant;
   std::string service_class;
-  std::string owner;            ///< node that owns it; "" = not known
-  std::string node;             ///< node that runs it; "" = waiting
+  std::string owner;  ///< node that owns it; "" = not known
+  std::string node;   ///< node that runs it; "" = waiting
   std::uint64_t tokens = 0;
   std::uint32_t moves = 0;
 };
@@ -179,7 +179,8 @@ class SPILLWAY_API Client {
   // For operators.
   Result<ClusterStatus> status(std::chrono::milliseconds timeout = std::chrono::milliseconds(5000));
   /// Carries a running request to another node and waits for the end of the move.
-  Result<MoveResult> move(const std::string& request_id, const std::string& node, std::chrono::milliseconds timeout = std::chrono::milliseconds(60000));
+  Result<MoveResult> move(const std::string& request_id, const std::string& node,
+                          std::chrono::milliseconds timeout = std::chrono::milliseconds(60000));
   /// Empties a node (or lets it take work again) and waits for the end. `progress` is called on the event thread.
   Result<DrainProgress> drain(const std::string& node, DrainMode mode = DrainMode::begin,
                               std::function<void(const DrainProgress&)> progress = {},

@@ -22,22 +22,22 @@ struct Request {
   std::string prompt;
   std::vector<Message> messages;
   std::vector<std::int32_t> prompt_tokens;
-  std::string model;                         ///< "" = the cluster's first model
-  std::uint32_t n = 1;                       ///< choices
-  std::uint32_t max_tokens = 0;              ///< of each choice; 0 = up to the context
-  float temperature = 0.0F;                  ///< 0 = greedy
-  std::uint32_t top_k = 0;                   ///< 0 = off
-  float top_p = 1.0F;                        ///< 1 = off
-  float min_p = 0.0F;                        ///< 0 = off
-  std::optional<std::uint64_t> seed;         ///< unset: a fixed function of tenant and request id
+  std::string model;                  ///< "" = the cluster's first model
+  std::uint32_t n = 1;                ///< choices
+  std::uint32_t max_tokens = 0;       ///< of each choice; 0 = up to the context
+  float temperature = 0.0F;           ///< 0 = greedy
+  std::uint32_t top_k = 0;            ///< 0 = off
+  float top_p = 1.0F;                 ///< 1 = off
+  float min_p = 0.0F;                 ///< 0 = off
+  std::optional<std::uint64_t> seed;  ///< unset: a fixed function of tenant and request id
   std::vector<std::string> stop;
   bool ignore_eos = false;
-  std::uint32_t logprobs = 0;                ///< K best tokens reported with each token
+  std::uint32_t logprobs = 0;  ///< K best tokens reported with each token
   ServiceClass service_class = ServiceClass::interactive;
-  std::chrono::milliseconds deadline{0};     ///< worthless after this; refused at once when it cannot be met; 0 = none
-  std::chrono::milliseconds timeout{0};      ///< the client gives up after this, fail-over included; 0 = never
-  std::string request_id;                    ///< 32 hex digits; "" = drawn at random
-  std::string traceparent;                   ///< W3C trace context, passed through
+  std::chrono::milliseconds deadline{0};  ///< worthless after this; refused at once when it cannot be met; 0 = none
+  std::chrono::milliseconds timeout{0};   ///< the client gives up after this, fail-over included; 0 = never
+  std::string request_id;                 ///< 32 hex digits; "" = drawn at random
+  std::string traceparent;                ///< W3C trace context, passed through
 };
 
 struct TopLogprob {
@@ -49,7 +49,7 @@ struct TopLogprob {
 struct Token {
   std::int32_t id = 0;
   float logprob = 0.0F;
-  std::vector<TopLogprob> top;               ///< the K best, descending
+  std::vector<TopLogprob> top;  ///< the K best, descending
 };
 
 /// What arrived of one choice. `text` completes characters and is cut before a stop string; it may be empty.
@@ -57,20 +57,20 @@ struct Chunk {
   std::uint32_t choice = 0;
   std::vector<Token> tokens;
   std::string text;
-  std::string finish_reason;                 ///< "" while it goes on; else stop, length, cancelled, deadline, error
+  std::string finish_reason;  ///< "" while it goes on; else stop, length, cancelled, deadline, error
 };
 
 struct Choice {
   std::uint32_t index = 0;
-  std::vector<Token> tokens;                 ///< without the end token
+  std::vector<Token> tokens;  ///< without the end token
   std::string text;
   std::string finish_reason;
 };
 
 struct Usage {
   std::uint32_t prompt_tokens = 0;
-  std::uint32_t completion_tokens = 0;       ///< all choices together
-  std::uint32_t cached_tokens = 0;           ///< prompt tokens whose KV was reused
+  std::uint32_t completion_tokens = 0;  ///< all choices together
+  std::uint32_t cached_tokens = 0;      ///< prompt tokens whose KV was reused
 };
 
 /// A finished call.
@@ -82,11 +82,11 @@ struct Completion {
   std::uint64_t seed = 0;
   std::uint32_t numerics_id = 0;
   std::string isa;
-  std::uint32_t moves = 0;                   ///< times the stream was carried to another node
-  std::uint32_t restarts = 0;                ///< times it was begun again from its tokens (crash, preemption)
-  std::uint32_t reconnects = 0;              ///< times this client went on at another router
+  std::uint32_t moves = 0;                          ///< times the stream was carried to another node
+  std::uint32_t restarts = 0;                       ///< times it was begun again from its tokens (crash, preemption)
+  std::uint32_t reconnects = 0;                     ///< times this client went on at another router
   std::chrono::nanoseconds time_to_first_token{0};  ///< as seen here
-  std::chrono::nanoseconds longest_gap{0};   ///< between two arrivals after the first token
+  std::chrono::nanoseconds longest_gap{0};          ///< between two arrivals after the first token
   std::chrono::nanoseconds total{0};
 };
 
