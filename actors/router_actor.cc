@@ -135,6 +135,27 @@ void open_text(Self self, const Core::Admit& admit) {
   shell.texts.insert_or_assign(admit.request->key, std::move(text));
 }
 
+/// A client that comes back to a running stream may have heard more of it, through another router, than was made here. It was shown
+/// the text of those tokens, so they go into the text state: what it is shown next begins behind them.
+void catch_up(StreamText& text, const core::Resume& resume) {
+  for (std::size_t i = 0; i < std::min(text.choices.size(), resume.choices.size()); ++i) {
+    const auto& had = resume.choices[i].tokens;
+    auto& choice = text.choices[i];
+    for (std::size_t at = choice.tokens.size(); at < had.size(); ++at) {
+      choice.tokens.push_back(had[at]);
+      choice.stream->feed(had[at]);
+    }
+  }
+}
+
+/// Did the core refuse `client`? Another request may run under the id.
+bool refused(const Core::Actions& actions, sched::ClientRef client) {
+  return std::any_of(actions.begin(), actions.end(), [&](const Core::Action& action) {
+    const auto* told = std::get_if<Core::ToClient>(&action);
+    return told != nullptr && told->client == client && std::holds_alternative<core::Failed>(told->message);
+  });
+}
+
 void on_submit(Self self, sched::ClientRef client, const std::string& tenant, const core::Submit& submit) {
   auto admit = prepare(submit, state(self).setup, tenant);
   if (!admit) {
@@ -143,8 +164,13 @@ void on_submit(Self self, sched::ClientRef client, const std::string& tenant, co
   }
   admit->client = client;
   // A repeated Submit of a running stream finds its text state there, and rewinds it when it is shown again.
-  if (state(self).texts.count(admit->request->key) == 0) open_text(self, *admit);
-  drive(self, [&](auto& core, auto at, auto& out) { core.on(*admit, at, out); });
+  const auto key = admit->request->key;
+  const bool running = state(self).texts.count(key) != 0;
+  if (!running) open_text(self, *admit);
+  drive(self, [&](auto& core, auto at, auto& out) {
+    core.on(*admit, at, out);
+    if (running && admit->resumed && !refused(out, client)) catch_up(state(self).texts.at(key), admit->resume);
+  });
 }
 
 void refuse_operator(Self self, sched::ClientRef client, std::uint64_t operation) {
