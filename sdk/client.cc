@@ -38,6 +38,7 @@ ClusterStatus to_status(const core::StatusReply& reply) {
     status.streams.push_back({core::to_hex(stream.key.request), stream.tenant, std::string(core::to_string(stream.service_class)),
                               name_of(stream.owner), name_of(stream.node), stream.tokens, stream.moves});
   }
+  std::sort(status.nodes.begin(), status.nodes.end(), [](const NodeInfo& a, const NodeInfo& b) { return a.name < b.name; });
   core::NodeCounters::visit(reply.counters,
                             [&](std::string_view name, std::uint64_t value) { status.counters.emplace_back(std::string(name), value); });
   return status;
@@ -101,7 +102,7 @@ void Stream::cancel() {
 // -- Client ----------------------------------------------------------------------------------------------------------------------
 
 struct ClientHandle {
-  std::shared_ptr<Session> session;
+  std::shared_ptr<Session> session;  // its event thread holds it too, and may outlive this
   ~ClientHandle() {
     if (session) session->stop();
   }
@@ -125,9 +126,10 @@ Result<Client> Client::connect(ClientOptions options) {
 
 Result<Completion> Client::complete(Request request) {
   if (handle_->session->on_event_thread()) return Error{Code::bad_argument, "complete() waits, so it cannot be called from a callback", {}};
-  auto started = stream(std::move(request));
+  // As with callbacks: nobody will ask for the chunks, so none are kept.
+  auto started = handle_->session->submit(request, {}, true);
   if (!started) return started.error();
-  return started->wait();
+  return Stream(std::move(*started)).wait();
 }
 
 Result<Completion> Client::chat(std::vector<Message> messages, Request request) {
@@ -188,6 +190,12 @@ Result<MoveResult> Client::move(const std::string& request_id, const std::string
   }
   MoveResult result = to_move(last->move);
   result.destination = node;
+  // The answer has the source's id, and ids are made of names.
+  if (const auto names = status(); names) {
+    for (const auto& one : names->nodes) {
+      if (core::node_id(one.name) == last->move.source) result.source = one.name;
+    }
+  }
   return result;
 }
 

@@ -41,7 +41,7 @@ Result<Done> Session::start() {
   auto done = started_->get_future();
   connect_at_ = Clock::now();
   unavailable_since_ = connect_at_;
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([self = shared_from_this()] { self->run(); });
   return done.get();
 }
 
@@ -52,7 +52,12 @@ void Session::stop() {
     stopping_ = true;
   }
   wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return;
+  if (on_event_thread()) {
+    thread_.detach();
+  } else {
+    thread_.join();
+  }
 }
 
 bool Session::push(Event event) {
@@ -66,6 +71,7 @@ bool Session::push(Event event) {
 }
 
 void Session::run() {
+  event_thread_ = std::this_thread::get_id();
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     const auto due = next_timer();
@@ -424,14 +430,7 @@ void Session::timers() {
   // Time limits are looked at every few milliseconds, not for every token of a thousand streams.
   if (present < scan_at_) return;
   scan_at_ = present + scan_interval;
-  if (!connected_ && present >= unavailable_since_ + options_.unavailable_max) {
-    give_up(
-        {Code::unavailable,
-         "no router could be had for " + std::to_string(options_.unavailable_max.count()) + " ms; the last said: " + failures_[endpoint_],
-         std::chrono::milliseconds(1000)});
-    unavailable_since_ = present;
-    if (!connection_ && connect_at_ == Clock::time_point::max()) connect_at_ = present + reconnect_pause;
-  }
+  if (!connected_) give_up_unreachable(present);
   std::vector<std::shared_ptr<StreamHandle>> all;
   for (const auto& [id, stream] : streams_) all.push_back(stream);
   for (const auto& stream : all) {
@@ -456,6 +455,29 @@ void Session::timers() {
     const auto done = operations_[i].done;
     operations_.erase(operations_.begin() + static_cast<std::ptrdiff_t>(i));
     done->set_value(Error{Code::timeout, "the cluster did not answer in time", {}});
+  }
+}
+
+/// Ends what has waited for a router for too long; its time begins when it was asked, not before.
+void Session::give_up_unreachable(Clock::time_point present) {
+  const auto over = [&](Clock::time_point asked) { return present >= std::max(asked, unavailable_since_) + options_.unavailable_max; };
+  const Error error{
+      Code::unavailable,
+      "no router could be had for " + std::to_string(options_.unavailable_max.count()) + " ms; the last said: " + failures_[endpoint_],
+      std::chrono::milliseconds(1000)};
+  std::vector<std::shared_ptr<StreamHandle>> lost;
+  for (const auto& [id, stream] : streams_) {
+    if (over(stream->started)) lost.push_back(stream);
+  }
+  for (const auto& stream : lost) end(stream, error);
+  for (auto it = operations_.begin(); it != operations_.end();) {
+    if (!over(it->asked)) {
+      ++it;
+      continue;
+    }
+    const auto done = it->done;
+    it = operations_.erase(it);
+    done->set_value(error);
   }
 }
 

@@ -56,11 +56,13 @@ class Session : public std::enable_shared_from_this<Session> {
 
   /// Starts the event thread and waits for the first router.
   Result<Done> start();
+  /// Ends the event thread: waits for it, or, when called on it, lets it go. It then ends by itself behind the present callback; it
+  /// holds the session until then.
   void stop();
 
   Result<std::shared_ptr<StreamHandle>> submit(const Request& request, StreamCallbacks callbacks, bool with_callbacks);
   void cancel(const std::shared_ptr<StreamHandle>& stream);
-  bool on_event_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
+  bool on_event_thread() const { return std::this_thread::get_id() == event_thread_; }
 
   std::string router() const;
   std::vector<std::string> models() const;
@@ -91,6 +93,7 @@ class Session : public std::enable_shared_from_this<Session> {
     Take take;
     Clock::time_point until;
     std::shared_ptr<std::promise<Result<Done>>> done;
+    Clock::time_point asked = Clock::now();
     bool sent = false;
   };
   using Event = std::variant<Arrived, Lost, Begin, Cancel, Operation>;
@@ -115,6 +118,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void send_all();
   void send(StreamHandle& stream);
   void timers();
+  void give_up_unreachable(Clock::time_point present);
   Clock::time_point next_timer() const;
   void give_up(const Error& error);
   void end(const std::shared_ptr<StreamHandle>& stream, Result<Completion> outcome);
@@ -134,7 +138,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool connected_ = false;
   std::uint32_t connects_ = 0;
   Clock::time_point connect_at_ = Clock::time_point::max();
-  Clock::time_point unavailable_since_{};
+  Clock::time_point unavailable_since_{};  ///< while not connected_
   Clock::time_point scan_at_{};
   std::map<core::RequestId, std::shared_ptr<StreamHandle>> streams_;
   std::vector<Operation> operations_;
@@ -148,6 +152,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::uint64_t operation_ = 0;
   std::optional<std::promise<Result<Done>>> started_;
   std::thread thread_;
+  std::thread::id event_thread_;  ///< set before start() returns; thread_ forgets it once it is let go
 };
 
 /// Between the library's types and the wire's.

@@ -1,4 +1,5 @@
 #include <atomic>
+#include <future>
 #include <set>
 #include <thread>
 
@@ -94,6 +95,85 @@ BOOST_AUTO_TEST_CASE(callbacks_come_on_one_thread_and_may_call_back) {
   BOOST_TEST(refused == 16);
   BOOST_TEST(ends == 8);
   BOOST_TEST(nested == 8);
+}
+
+BOOST_AUTO_TEST_CASE(a_client_may_be_destroyed_in_its_own_callback) {
+  auto client = std::make_unique<sdk::Client>(cluster.client());
+  auto other = client->stream(story(2000));
+  BOOST_REQUIRE(other.ok());
+  std::promise<void> go;
+  std::promise<std::pair<sdk::Code, sdk::Code>> ended;
+  sdk::StreamCallbacks callbacks;
+  callbacks.on_chunk = [&, begin = go.get_future().share()](const sdk::Chunk&) {
+    begin.wait();
+    client.reset();
+  };
+  callbacks.on_end = [&](const sdk::Result<sdk::Completion>& done) {
+    const auto waited = other->wait();  // still the event thread: refused at once
+    ended.set_value({done ? sdk::Code::ok : done.error().code, waited ? sdk::Code::ok : waited.error().code});
+  };
+  auto stream = client->stream(story(2000), callbacks);
+  BOOST_REQUIRE(stream.ok());
+  go.set_value();
+  const auto [outcome, waited] = ended.get_future().get();
+  BOOST_TEST((outcome == sdk::Code::cancelled));
+  BOOST_TEST((waited == sdk::Code::bad_argument));
+  BOOST_TEST((stream->wait().error().code == sdk::Code::cancelled));
+  const auto rest = other->wait();
+  BOOST_REQUIRE(!rest.ok());
+  BOOST_TEST((rest.error().code == sdk::Code::cancelled));
+  BOOST_TEST(!client);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_queued_when_the_client_is_destroyed_ends_cancelled) {
+  auto client = std::make_unique<sdk::Client>(cluster.client());
+  std::promise<void> entered, release;
+  sdk::StreamCallbacks blocking;
+  blocking.on_chunk = [&, first = true, go = release.get_future().share()](const sdk::Chunk&) mutable {
+    if (!std::exchange(first, false)) return;
+    entered.set_value();
+    go.wait();
+  };
+  std::vector<sdk::Stream> streams;
+  const auto begin = [&](std::uint32_t tokens, const sdk::StreamCallbacks* callbacks) {
+    auto stream = callbacks == nullptr ? client->stream(story(tokens)) : client->stream(story(tokens), *callbacks);
+    BOOST_REQUIRE(stream.ok());
+    streams.push_back(std::move(*stream));
+  };
+  begin(2000, &blocking);
+  entered.get_future().wait();
+  // The event thread stands: none of these is taken up before the client goes.
+  std::atomic<int> ends{0};
+  sdk::StreamCallbacks counting;
+  counting.on_end = [&](const sdk::Result<sdk::Completion>&) { ++ends; };
+  for (int i = 0; i < 10; ++i) begin(5, i % 2 == 0 ? &counting : nullptr);
+  std::thread closer([&] { client.reset(); });
+  std::this_thread::sleep_for(milliseconds(100));
+  release.set_value();
+  closer.join();
+  for (auto& stream : streams) {
+    const auto done = stream.wait();
+    BOOST_REQUIRE(!done.ok());
+    BOOST_TEST((done.error().code == sdk::Code::cancelled));
+  }
+  BOOST_TEST(ends == 5);
+}
+
+BOOST_AUTO_TEST_CASE(status_is_by_name_and_a_move_says_whence) {
+  auto client = cluster.client();
+  auto stream = client.stream(story(2000));
+  BOOST_REQUIRE(stream.ok());
+  BOOST_REQUIRE(stream->next().has_value());
+  const auto status = client.status();
+  BOOST_REQUIRE(status.ok());
+  BOOST_REQUIRE(status->nodes.size() == 3U);
+  BOOST_REQUIRE(status->streams.size() == 1U);
+  for (std::size_t i = 0; i < 3; ++i) BOOST_TEST(status->nodes[i].name == (std::vector<std::string>{"blue", "green", "red"})[i]);
+  const std::string source = status->streams[0].node;
+  const auto moved = client.move(stream->request_id(), source == "red" ? "green" : "red");
+  BOOST_REQUIRE_MESSAGE(moved.ok(), (moved ? "" : moved.error().message));
+  BOOST_TEST(moved->source == source);
+  stream->cancel();
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -24,6 +24,46 @@ sdk::Request story(std::uint32_t tokens) {
 
 BOOST_FIXTURE_TEST_SUITE(session, PacedCluster)
 
+BOOST_AUTO_TEST_CASE(a_cancelled_stream_is_gone_from_the_cluster) {
+  auto client = cluster.client();
+  auto stream = client.stream(story(4000));  // 40 s, were it not cancelled
+  BOOST_REQUIRE(stream.ok());
+  BOOST_REQUIRE(stream->next().has_value());
+  const auto streams = [&] {
+    const auto status = client.status();
+    BOOST_REQUIRE(status.ok());
+    return status->streams.size();
+  };
+  BOOST_REQUIRE(streams() == 1U);
+  stream->cancel();
+  const auto cancelled = stream->wait();
+  BOOST_REQUIRE(cancelled.ok());
+  BOOST_TEST(cancelled->choices[0].finish_reason == "cancelled");
+  std::size_t left = 1;
+  for (int i = 0; i < 500 && left > 0; ++i) {
+    left = streams();
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  BOOST_TEST(left == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_request_waits_for_a_router_for_its_own_time) {
+  sdk::ClientOptions options;
+  options.endpoints = cluster.endpoints();
+  options.unavailable_max = milliseconds(1000);
+  auto client = sdk::Client::connect(options);
+  BOOST_REQUIRE(client.ok());
+  cluster.stop();
+  while (!client->router().empty()) std::this_thread::sleep_for(milliseconds(5));
+  std::this_thread::sleep_for(milliseconds(1500));  // gone for longer than that before anything is asked
+  const auto begin = std::chrono::steady_clock::now();
+  const auto done = client->complete(story(4));
+  const auto waited = std::chrono::steady_clock::now() - begin;
+  BOOST_REQUIRE(!done.ok());
+  BOOST_TEST((done.error().code == sdk::Code::unavailable));
+  BOOST_TEST(std::chrono::duration_cast<milliseconds>(waited).count() >= 1000);
+}
+
 BOOST_AUTO_TEST_CASE(cancel_timeout_and_bad_requests_end_as_they_should) {
   auto client = cluster.client();
   auto stream = client.stream(story(2000));

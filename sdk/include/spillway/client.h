@@ -15,8 +15,13 @@
 ///
 /// Threads. A Client owns one event thread. Any method of Client and Stream may be called from any thread. Callbacks run on the
 /// event thread, one at a time; a slow callback delays all streams of its client. From inside a callback every method may be
-/// called except those that wait (complete, chat, Stream::next, Stream::wait, status, move, drain, and destroying the Client):
-/// those return Code::bad_argument at once instead of waiting for themselves.
+/// called except those that wait (complete, chat, Stream::next, Stream::wait, status, move, drain): those return
+/// Code::bad_argument at once instead of waiting for themselves.
+///
+/// The end. Destroying a Client ends what still runs with Code::cancelled (on_end is called, wait() returns) and waits for the
+/// event thread, so no callback comes after it. Inside a callback the Client may be destroyed too: then nothing is waited for. The
+/// event thread finishes that callback, calls on_end of the streams that still ran, and ends; what those callbacks use must live
+/// until then, and no Stream of this Client waits any longer than that.
 ///
 /// Fail-over. A Client talks to one router at a time. When that router dies, drains or falls silent, the client goes to the next
 /// one on its list and submits every running request again with the tokens it has; the text goes on where it stopped, with the
@@ -37,7 +42,7 @@ struct ClientOptions {
   std::string secret_key;
   std::chrono::milliseconds connect_timeout{2000};   ///< for one router
   std::chrono::milliseconds silence_max{1500};       ///< a router that is silent for longer is left
-  std::chrono::milliseconds unavailable_max{30000};  ///< a request fails when no router can be had for so long
+  std::chrono::milliseconds unavailable_max{30000};  ///< a request that waits for a router for so long fails
 };
 
 struct NodeInfo {
@@ -64,7 +69,7 @@ struct StreamInfo {
 };
 
 struct ClusterStatus {
-  std::vector<NodeInfo> nodes;
+  std::vector<NodeInfo> nodes;  ///< by name
   std::vector<StreamInfo> streams;
   std::vector<std::pair<std::string, std::uint64_t>> counters;  ///< by name, summed over the nodes
 };
@@ -72,7 +77,7 @@ struct ClusterStatus {
 /// What a move carried.
 struct MoveResult {
   bool committed = false;
-  std::string source;
+  std::string source;  ///< "" = not known
   std::string destination;
   std::uint32_t blocks = 0;
   std::uint32_t blocks_sent = 0;
@@ -92,8 +97,8 @@ struct DrainProgress {
   std::uint32_t commits = 0;
   std::uint64_t blocks = 0;
   std::uint64_t bytes = 0;
-  std::uint32_t rows_recomputed = 0;
-  std::chrono::nanoseconds pause_max{0};
+  std::uint32_t rows_recomputed = 0;      ///< of the streams that the asked router owns
+  std::chrono::nanoseconds pause_max{0};  ///< of the streams that the asked router owns
   std::string text;
 };
 
