@@ -38,6 +38,7 @@ struct Child {
   int ready_fd = -1;  // read end
   bool ready = false;
   bool given_up = false;
+  bool left = false;  // in good order: drained or stopped by hand
   sched::Backoff backoff;
   Clock::time_point start_at;
 };
@@ -52,7 +53,7 @@ class Supervisor {
   Supervisor(const UpFlags& flags, const config::Cluster& cluster) : flags_(flags), cluster_(cluster) {
     const sched::BackoffLimits limits{cluster.timings.restart_backoff_min, cluster.timings.restart_backoff_max, std::chrono::seconds(30)};
     for (const auto& node : cluster.nodes) {
-      if (node.start) children_.push_back({node.name, 0, -1, false, false, sched::Backoff(limits), Clock::now()});
+      if (node.start) children_.push_back({node.name, 0, -1, false, false, false, sched::Backoff(limits), Clock::now()});
     }
   }
 
@@ -68,7 +69,7 @@ class Supervisor {
       reap();
       read_ready();
       if (std::all_of(children_.begin(), children_.end(), [](const Child& c) { return c.given_up; })) {
-        return complain("no node is left");
+        return all_gone();
       }
     }
   }
@@ -122,7 +123,7 @@ class Supervisor {
     child.ready_fd = -1;
     const std::string who = "node " + child.name + " (pid " + std::to_string(pid) + ") ";
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-      child.given_up = true;
+      child.given_up = child.left = true;
       return core::log_info(who + "has left; it was drained or stopped by hand and is not started again");
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == exit_wrong_use) {
@@ -147,21 +148,37 @@ class Supervisor {
     }
   }
 
-  /// Says once on stdout that all nodes serve: scripts wait for this line.
+  /// Every node has left, and none is started again.
+  int all_gone() const {
+    std::string failed;
+    for (const auto& child : children_) {
+      if (!child.left) failed += " " + child.name;
+    }
+    if (!failed.empty()) return complain("no node is left; given up:" + failed);
+    core::log_info("every node has left");
+    return 0;
+  }
+
+  /// Says once on stdout that all nodes serve, but for those that are not started again: scripts wait for this line.
   void read_ready() {
     for (auto& child : children_) {
       char byte = 0;
       if (child.ready || child.ready_fd < 0 || ::read(child.ready_fd, &byte, 1) != 1) continue;
       child.ready = true;
     }
-    const bool all = std::all_of(children_.begin(), children_.end(), [](const Child& c) { return c.ready; });
-    if (!all || announced_) return;
+    const bool all = std::all_of(children_.begin(), children_.end(), [](const Child& c) { return c.ready || c.given_up; });
+    const auto count = std::count_if(children_.begin(), children_.end(), [](const Child& c) { return c.ready; });
+    if (!all || count == 0 || announced_) return;
     announced_ = true;
     if (flags_.json) {
-      std::cout << "{\"ready\": true, \"nodes\": " << children_.size() << "}" << std::endl;
-    } else {
-      std::cout << "ready: " << children_.size() << " nodes of cluster " << cluster_.name << std::endl;
+      std::cout << "{\"ready\": true, \"nodes\": " << count << "}" << std::endl;
+      return;
     }
+    std::cout << "ready: " << count << " nodes of cluster " << cluster_.name;
+    for (const auto& child : children_) {
+      if (child.given_up) std::cout << ", without " << child.name;
+    }
+    std::cout << std::endl;
   }
 
   bool any_running() const {

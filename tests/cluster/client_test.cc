@@ -1,12 +1,17 @@
 // Clients that die, hang or ask wrongly; and the end of `up`.
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "tests/cluster/up_process.h"
@@ -65,6 +70,54 @@ bool wait_running(sdk::Client& client) {
   return false;
 }
 
+/// Keeps a port of loopback from everybody else.
+class HeldPort {
+ public:
+  explicit HeldPort(int port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    BOOST_REQUIRE(::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    BOOST_REQUIRE(::listen(fd_, 1) == 0);
+  }
+  ~HeldPort() { release(); }
+  HeldPort(const HeldPort&) = delete;
+  HeldPort& operator=(const HeldPort&) = delete;
+  void release() {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+  }
+
+ private:
+  int fd_;
+};
+
+/// Until `done` says so; false after half a minute.
+template <class Done>
+bool eventually(const Done& done) {
+  for (const auto until = Clock::now() + std::chrono::seconds(30); Clock::now() < until;) {
+    if (done()) return true;
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  return false;
+}
+
+/// The state of `node` as the cluster tells it, "" while nobody tells.
+std::string state_of(const UpProcess& cluster, const std::string& node) {
+  sdk::ClientOptions options;
+  options.endpoints = cluster.endpoints();
+  options.connect_timeout = milliseconds(500);
+  auto client = sdk::Client::connect(options);
+  if (!client) return "";
+  const auto status = client->status();
+  if (!status) return "";
+  for (const auto& one : status->nodes) {
+    if (one.name == node) return one.state;
+  }
+  return "";
+}
+
 /// How long until no stream and no used block is left.
 milliseconds until_free(sdk::Client& client, milliseconds limit) {
   const auto begin = Clock::now();
@@ -77,6 +130,34 @@ milliseconds until_free(sdk::Client& client, milliseconds limit) {
 }
 
 }  // namespace
+
+BOOST_AUTO_TEST_CASE(up_is_ready_without_a_node_that_left_and_ends_well_when_all_are_drained) {
+  const int port = free_ports(3);
+  HeldPort held(port + 20);  // blue cannot start
+  UpProcess cluster(cluster_toml(names, port, "paced", "kind = \"paced\"\n", "kv_blocks = 64",
+                                 "[timings]\nrestart_backoff_min = \"100ms\"\nrestart_backoff_max = \"200ms\"\n"),
+                    names, port);
+  BOOST_REQUIRE(eventually([&] { return state_of(cluster, "green") == "up"; }));
+  ::kill(cluster.nodes().at("green"), SIGTERM);  // by hand: it is not started again
+  BOOST_REQUIRE(eventually([&] { return cluster.nodes().count("green") == 0; }));
+  held.release();
+  BOOST_REQUIRE(cluster.wait_ready());
+  std::ifstream in(std::filesystem::path(cluster.config()).parent_path() / "out");
+  std::stringstream said;
+  said << in.rdbuf();
+  BOOST_TEST(said.str() == "ready: 2 nodes of cluster test, without green\n");
+
+  const auto red = run({spillway_binary(), "drain", "red", "--stop", "--router", "blue", "--config", cluster.config()});
+  BOOST_TEST(red.code == 0, red.err);
+  // The last one may be gone before it has answered.
+  run({spillway_binary(), "drain", "blue", "--stop", "--router", "blue", "--timeout", "5", "--config", cluster.config()});
+  siginfo_t ended{};
+  BOOST_REQUIRE(eventually([&] {
+    return ::waitid(P_PID, static_cast<id_t>(cluster.pid()), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == cluster.pid();
+  }));
+  BOOST_TEST(ended.si_code == CLD_EXITED);
+  BOOST_TEST(ended.si_status == 0, cluster.log());
+}
 
 BOOST_FIXTURE_TEST_SUITE(client, Fixture)
 
