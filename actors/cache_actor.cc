@@ -9,7 +9,8 @@ namespace {
 using Self = CacheActor::stateful_pointer<CacheShell>;
 
 void perform(Self self, sched::CacheCore::Action& action) {
-  const Wiring& wiring = *state(self).setup.wiring;
+  auto& shell = state(self);
+  const Wiring& wiring = *shell.setup.wiring;
   std::visit(
       Overloaded{
           [&](sched::CacheCore::Post& a) {
@@ -22,8 +23,13 @@ void perform(Self self, sched::CacheCore::Action& action) {
             using Event = std::remove_const_t<typename decltype(ToBatcher::event)::element_type>;
             tell(self, wiring.batchers[a.replica], ToBatcher{std::make_shared<const Event>(std::move(a.event))});
           },
-          [&](sched::CacheCore::ReadRows& a) { tell(self, wiring.workers[a.replica], ReadPages{a}); },
-          [&](sched::CacheCore::WriteRows& a) { tell(self, wiring.workers[a.replica], WritePages{std::move(a)}); },
+          [&](sched::CacheCore::ReadRows& a) {
+            tell(self, wiring.workers[a.replica], ReadPages{a, shell.generations[a.replica]});
+          },
+          [&](sched::CacheCore::WriteRows& a) {
+            const auto replica = a.replica;
+            tell(self, wiring.workers[replica], WritePages{std::move(a), shell.generations[replica]});
+          },
       },
       action);
 }
@@ -83,7 +89,13 @@ CacheActor::behavior_type cache_actor(Self self, CacheSetup setup) {
       },
       [self](const PagesRead& read) { drive(self, [&](auto& core, auto at, auto& out) { core.on(read.what, at, out); }); },
       [self](const PagesWritten& written) { drive(self, [&](auto& core, auto at, auto& out) { core.on(written.what, at, out); }); },
-      [self](const WorkerReady& ready) { state(self).core->set_replica(ready.replica, *ready.info); },
+      [self](const PagesFailed& failed) {
+        drive(self, [&](auto& core, auto at, auto& out) { core.on_device_lost(failed.transfer, failed.reason, at, out); });
+      },
+      [self](const WorkerReady& ready) {
+        state(self).generations[ready.replica] = ready.generation;
+        state(self).core->set_replica(ready.replica, *ready.info);
+      },
       [self](const Snapshot& snapshot) {
         auto& now_shell = state(self);
         tell(self, now_shell.setup.wiring->node, CountersSnapshot{snapshot.number, now_shell.core->counters(), 0, false});

@@ -13,6 +13,7 @@ struct CacheSetup {
 struct CacheShell {
   CacheSetup setup;
   std::unique_ptr<sched::CacheCore> core;
+  std::map<std::uint32_t, std::uint64_t> generations;  ///< of the device, by replica
   sched::CacheCore::Actions actions;
   Timer timer;
 };

@@ -20,8 +20,8 @@ using BatcherActor = Interface<Takes<FromPeer>, Takes<PeerChange>, Takes<ToBatch
                                Takes<WorkerFailed>, Takes<SetDraining>, Takes<Snapshot>, Takes<Tick>>;
 
 /// One per node: moves, through a CacheCore.
-using CacheActor = Interface<Takes<FromPeer>, Takes<PeerChange>, Takes<ToCache>, Takes<PagesRead>, Takes<PagesWritten>, Takes<WorkerReady>,
-                             Takes<Snapshot>, Takes<Tick>>;
+using CacheActor = Interface<Takes<FromPeer>, Takes<PeerChange>, Takes<ToCache>, Takes<PagesRead>, Takes<PagesWritten>, Takes<PagesFailed>,
+                             Takes<WorkerReady>, Takes<Snapshot>, Takes<Tick>>;
 
 /// One per replica: executes steps and copies rows on a Device. Detached in production, since a step blocks.
 using WorkerActor = Interface<Takes<LoadModel>, Takes<Execute>, Takes<ReadPages>, Takes<WritePages>>;

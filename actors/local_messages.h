@@ -74,24 +74,33 @@ struct Executed {
 struct WorkerReady {
   std::uint32_t replica = 0;
   std::shared_ptr<const core::ReplicaInfo> info;
+  std::uint64_t generation = 0;  ///< of the device: counts its loads
 };
 /// Worker -> batcher, node: it threw or could not load; it is gone.
 struct WorkerFailed {
   std::uint32_t replica = 0;
   std::string reason;
 };
-/// Cache-manager -> worker, answered to the cache-manager.
+/// Cache-manager -> worker, answered to the cache-manager. `generation` is that of the device whose blocks are meant: a device that
+/// was loaded since holds others under the same numbers.
 struct ReadPages {
   sched::CacheCore::ReadRows what;
+  std::uint64_t generation = 0;
 };
 struct PagesRead {
   sched::CacheCore::RowsRead what;
 };
 struct WritePages {
   sched::CacheCore::WriteRows what;
+  std::uint64_t generation = 0;
 };
 struct PagesWritten {
   sched::CacheCore::RowsWritten what;
+};
+/// Worker -> cache-manager: instead of PagesRead or PagesWritten, when the device that was meant is gone.
+struct PagesFailed {
+  core::TransferId transfer;
+  std::string reason;
 };
 /// Node -> worker: load.
 struct LoadModel {
@@ -154,6 +163,7 @@ CAF_ADD_TYPE_ID(spillway, (spillway::actors::ReadPages))
 CAF_ADD_TYPE_ID(spillway, (spillway::actors::PagesRead))
 CAF_ADD_TYPE_ID(spillway, (spillway::actors::WritePages))
 CAF_ADD_TYPE_ID(spillway, (spillway::actors::PagesWritten))
+CAF_ADD_TYPE_ID(spillway, (spillway::actors::PagesFailed))
 CAF_ADD_TYPE_ID(spillway, (spillway::actors::LoadModel))
 CAF_ADD_TYPE_ID(spillway, (spillway::actors::ClientIn))
 CAF_ADD_TYPE_ID(spillway, (spillway::actors::ClientGone))
@@ -182,6 +192,7 @@ SPILLWAY_LOCAL_MESSAGE(ReadPages)
 SPILLWAY_LOCAL_MESSAGE(PagesRead)
 SPILLWAY_LOCAL_MESSAGE(WritePages)
 SPILLWAY_LOCAL_MESSAGE(PagesWritten)
+SPILLWAY_LOCAL_MESSAGE(PagesFailed)
 SPILLWAY_LOCAL_MESSAGE(LoadModel)
 SPILLWAY_LOCAL_MESSAGE(ClientIn)
 SPILLWAY_LOCAL_MESSAGE(ClientGone)

@@ -16,15 +16,26 @@ void fail(Self self, const std::string& reason) {
   tell(self, shell.setup.wiring->node, failed);
 }
 
-/// Runs what touches the device; nothing it throws leaves the worker.
+/// Runs what touches the device; nothing it throws leaves the worker. False: there is no device, or it fell over.
 template <class Work>
-void guarded(Self self, const Work& work) {
-  if (!state(self).device) return;
+bool guarded(Self self, const Work& work) {
+  if (!state(self).device) return false;
   try {
     work(*state(self).device);
+    return true;
   } catch (const std::exception& error) {
     fail(self, std::string("the device threw: ") + error.what());
+    return false;
   }
+}
+
+/// The same for pages of the device of generation `generation`; the cache-manager hears when they cannot be had.
+template <class Work>
+void guarded_pages(Self self, core::TransferId transfer, std::uint64_t generation, const Work& work) {
+  const bool same = generation == state(self).generation;
+  if (same && guarded(self, work)) return;
+  const auto* reason = same ? "the device is lost" : "the device was loaded anew since";
+  tell(self, state(self).setup.wiring->cache, PagesFailed{transfer, reason});
 }
 
 void load(Self self) {
@@ -38,7 +49,8 @@ void load(Self self) {
   }
   if (!loaded) return fail(self, loaded.error().message);
   shell.device = std::move(*loaded);
-  const WorkerReady ready{shell.setup.index, std::make_shared<const core::ReplicaInfo>(shell.device->info())};
+  ++shell.generation;
+  const WorkerReady ready{shell.setup.index, std::make_shared<const core::ReplicaInfo>(shell.device->info()), shell.generation};
   const Wiring& wiring = *shell.setup.wiring;
   // The cache-manager first: an Offer may follow the batcher's first report at once.
   tell(self, wiring.cache, ready);
@@ -61,8 +73,8 @@ void execute(Self self, const core::StepPlan& plan) {
   });
 }
 
-void read(Self self, const sched::CacheCore::ReadRows& what) {
-  guarded(self, [&](model::Device& device) {
+void read(Self self, const sched::CacheCore::ReadRows& what, std::uint64_t generation) {
+  guarded_pages(self, what.transfer, generation, [&](model::Device& device) {
     const std::uint64_t row_bytes = device.info().row_bytes;
     // A whole page travels with its full size; behind the rows that hold data it is zeros.
     core::ByteVector bytes((what.whole_page ? core::block_tokens : what.rows) * row_bytes);
@@ -72,8 +84,8 @@ void read(Self self, const sched::CacheCore::ReadRows& what) {
   });
 }
 
-void write(Self self, const sched::CacheCore::WriteRows& what) {
-  guarded(self, [&](model::Device& device) {
+void write(Self self, const sched::CacheCore::WriteRows& what, std::uint64_t generation) {
+  guarded_pages(self, what.transfer, generation, [&](model::Device& device) {
     device.write_rows(what.block, what.first_row, what.rows, core::Bytes(*what.data).first(what.rows * device.info().row_bytes));
     tell(self, state(self).setup.wiring->cache, PagesWritten{{what.transfer, what.ordinal, what.first_row, what.rows}});
   });
@@ -86,8 +98,8 @@ WorkerActor::behavior_type worker_actor(Self self, WorkerSetup setup) {
   return {
       [self](const LoadModel&) { load(self); },
       [self](const Execute& step) { execute(self, *step.plan); },
-      [self](const ReadPages& request) { read(self, request.what); },
-      [self](const WritePages& request) { write(self, request.what); },
+      [self](const ReadPages& request) { read(self, request.what, request.generation); },
+      [self](const WritePages& request) { write(self, request.what, request.generation); },
   };
 }
 

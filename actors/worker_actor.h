@@ -21,6 +21,7 @@ struct WorkerSetup {
 struct WorkerShell {
   WorkerSetup setup;
   std::unique_ptr<model::Device> device;  ///< null before LoadModel and after a failure
+  std::uint64_t generation = 0;           ///< counts the loads that succeeded
 };
 
 /// The shell of one Device. A device that fails, in whatever way, is dropped and told of: the replica is lost, the node is not;

@@ -89,6 +89,12 @@ void CacheCore::on(const core::TransferAbort& message, Instant now, Actions& out
   state_->imports.on(message, now, out);
 }
 
+void CacheCore::on_device_lost(TransferId transfer, std::string_view reason, Instant, Actions& out) {
+  // A transfer between two replicas of this node has both sides here.
+  state_->exports.on_device_lost(transfer, reason, out);
+  state_->imports.on_device_lost(transfer, reason, out);
+}
+
 void CacheCore::on_peer_gone(core::NodeId peer, Instant now, Actions& out) {
   state_->exports.on_peer_gone(peer, now, out);
   state_->imports.on_peer_gone(peer, now, out);

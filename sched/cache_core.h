@@ -109,6 +109,8 @@ class CacheCore {
   void on(const ImportCommitted& event, Instant now, Actions& out);
   void on(const RowsRead& event, Instant now, Actions& out);
   void on(const RowsWritten& event, Instant now, Actions& out);
+  /// Rows of this transfer cannot be read or written any more: the replica's device is gone, and with it the transfer.
+  void on_device_lost(TransferId transfer, std::string_view reason, Instant now, Actions& out);
   /// The peer consumed bulk bytes (running total of the session), so more may be sent to it.
   void on_credit(core::NodeId peer, std::uint64_t bytes_in_flight, Instant now, Actions& out);
   /// A node is dead, or came back as another incarnation: transfers with it end; a frozen one asks its owner.

@@ -469,6 +469,12 @@ void Exports::on(const core::Gone& message, Instant, Actions& out) {
   erase(it);
 }
 
+void Exports::on_device_lost(TransferId transfer, std::string_view reason, Actions& out) {
+  const auto it = exports_.find(transfer);
+  // What was taken over needs no more rows.
+  if (it != exports_.end() && !it->second.handoff_accepted) fail(it, Errc::unavailable, reason, out);
+}
+
 void Exports::on_credit(core::NodeId peer, std::uint64_t bytes_in_flight, Instant now, Actions& out) {
   unacked_[peer] = bytes_in_flight;
   credit_at_[peer] = now;

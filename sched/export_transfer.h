@@ -61,6 +61,7 @@ class Exports {
   void on(const ExportEnded& event, Instant now, Actions& out);
   void on(const ExportFrozen& event, Instant now, Actions& out);
   void on(const CacheCore::RowsRead& event, Instant now, Actions& out);
+  void on_device_lost(TransferId transfer, std::string_view reason, Actions& out);
   void on_credit(core::NodeId peer, std::uint64_t bytes_in_flight, Instant now, Actions& out);
   void on_peer_gone(core::NodeId peer, Instant now, Actions& out);
   void on_tick(Instant now, Actions& out);

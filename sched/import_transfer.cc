@@ -378,6 +378,11 @@ void Imports::on(const core::TransferAbort& message, Instant, Actions& out) {
   cancel(it, out);
 }
 
+void Imports::on_device_lost(TransferId transfer, std::string_view reason, Actions& out) {
+  const auto it = imports_.find(transfer);
+  if (it != imports_.end() && !it->second.committing) abort(it, reason, out);
+}
+
 void Imports::on_peer_gone(core::NodeId peer, Instant, Actions& out) {
   for (auto it = imports_.begin(); it != imports_.end();) {
     const auto next = std::next(it);

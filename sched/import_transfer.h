@@ -25,6 +25,7 @@ class Imports {
   void on(const ImportReserved& event, Instant now, Actions& out);
   void on(const ImportCommitted& event, Instant now, Actions& out);
   void on(const CacheCore::RowsWritten& event, Instant now, Actions& out);
+  void on_device_lost(TransferId transfer, std::string_view reason, Actions& out);
   void on_peer_gone(core::NodeId peer, Instant now, Actions& out);
   void on_tick(Instant now, Actions& out);
 

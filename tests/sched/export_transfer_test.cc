@@ -344,6 +344,20 @@ BOOST_AUTO_TEST_CASE(the_death_of_the_destination_before_and_after_the_freeze) {
   BOOST_TEST(after.core.exports() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_lost_device_ends_the_move_at_once) {
+  Source s;
+  s.begin(40);
+  s.take_offer();  // reads are on their way to the worker
+  s.core.on_device_lost({s.transfer.value + 1}, "another one's", s.now, s.out);
+  BOOST_TEST(s.core.exports() == 1U);
+  s.core.on_device_lost(s.transfer, "the device is lost", s.now, s.out);
+  BOOST_TEST(s.core.exports() == 0U);
+  BOOST_REQUIRE(s.last<core::MoveFailed>(owner) != nullptr);
+  BOOST_TEST(s.last<core::MoveFailed>(owner)->reason == "the device is lost");
+  BOOST_TEST(s.posted<core::TransferAbort>(there) == 1U);
+  s.core.check();
+}
+
 BOOST_AUTO_TEST_CASE(a_silent_destination_is_given_up) {
   Source s;
   s.begin(40);

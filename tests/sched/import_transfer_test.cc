@@ -341,6 +341,16 @@ BOOST_AUTO_TEST_CASE(a_dead_source_or_owner_ends_it) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_lost_device_ends_it_at_once) {
+  Destination d;
+  d.begin();
+  d.core.on_device_lost(transfer, "the device was loaded anew since", d.now, d.out);
+  BOOST_TEST(d.core.imports() == 0U);
+  BOOST_TEST(d.told<ImportCancel>() == 1U);
+  BOOST_REQUIRE(d.sent<core::TransferAbort>() != nullptr);
+  BOOST_TEST(d.sent<core::TransferAbort>()->reason == "the device was loaded anew since");
+}
+
 BOOST_AUTO_TEST_CASE(a_worker_that_fails_ends_it) {
   Destination d;
   d.begin();
