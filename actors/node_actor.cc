@@ -13,10 +13,17 @@ std::string name_of(const NodeShell& shell, core::NodeId node) {
   return found == shell.setup.names.end() ? "node " + std::to_string(node.value) : found->second;
 }
 
-/// Asks every part how it stands; the report goes out with the last answer.
+/// Asks every part how it stands; the report goes out with the last answer. While answers are missing nobody is asked anew: under
+/// load a part may take longer than the interval, and a report begun again each time would never go out.
 void begin_report(Self self) {
   auto& shell = state(self);
   const Wiring& wiring = *shell.setup.wiring;
+  shell.next_report = now(self) + shell.setup.report_interval;
+  if (shell.awaited > 0) {
+    shell.report_again = true;
+    return;
+  }
+  shell.report_again = false;
   const std::uint64_t number = shell.report.number + 1;
   shell.report = {};
   shell.report.node = wiring.self;
@@ -35,7 +42,6 @@ void begin_report(Self self) {
     ++shell.awaited;
     tell(self, wiring.router, Snapshot{number});
   }
-  shell.next_report = now(self) + shell.setup.report_interval;
 }
 
 /// Drained with `stop`: first the running streams have to be gone, then clients of owned streams are sent away, then we leave.
@@ -60,6 +66,7 @@ void answered(Self self) {
   const auto message = core::make_message(shell.report);
   for (const auto router : shell.setup.wiring->routers) post(self, *shell.setup.wiring, router, message);
   check_leaving(self);
+  if (shell.report_again) begin_report(self);
 }
 
 core::NodeCounters& operator+=(core::NodeCounters& sum, const core::NodeCounters& part) {
@@ -153,7 +160,6 @@ NodeActor::behavior_type node_actor(Self self, NodeSetup setup) {
       [self](const Tick& tick) {
         auto& s = state(self);
         s.timer.fired(tick);
-        // A part that is slow to answer delays one report, and is asked again with the next.
         if (now(self) >= s.next_report) begin_report(self);
         s.timer.arm(self, s.next_report);
       },

@@ -28,6 +28,7 @@ struct NodeShell {
   NodeSetup setup;
   core::Report report;        ///< being collected
   std::uint32_t awaited = 0;  ///< answers still missing for report.number
+  bool report_again = false;  ///< another one is due once this one is complete
   bool draining = false;
   bool stopping = false;  ///< drained with `stop`
   bool left = false;
