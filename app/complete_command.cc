@@ -135,6 +135,7 @@ int generate(Target& target, const sdk::Request& request, const GenerateFlags& f
   } else {
     for (const auto& choice : done->choices) std::cout << "[" << choice.index << "] " << choice.text << "\n";
   }
+  if (const auto failure = failed_answer(*done)) return complain(*failure);
   return interrupted ? 130 : 0;
 }
 
@@ -197,6 +198,9 @@ int converse(Target& target, const sdk::Request& base, const GenerateFlags& flag
 int chat(const GenerateFlags& flags, const std::string& file) {
   const auto request = flags.request();
   if (!request) return complain(request.error().message, 2);
+  if (flags.json && file.empty()) {
+    return complain("--json prints one JSON value, and a talk has many answers: give the conversation with --messages FILE", 2);
+  }
   sdk::Request asked = *request;
   if (!file.empty()) {
     auto messages = read_messages(file);
@@ -221,7 +225,7 @@ void add_complete_command(CLI::App& app, Run& run) {
 }
 
 void add_chat_command(CLI::App& app, Run& run) {
-  auto* command = app.add_subcommand("chat", "Answer a conversation; without --messages, talk");
+  auto* command = app.add_subcommand("chat", "Answer a conversation; without --messages, talk (not with --json)");
   const auto flags = std::make_shared<GenerateFlags>();
   const auto file = std::make_shared<std::string>();
   flags->add(*command);

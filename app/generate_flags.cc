@@ -68,6 +68,15 @@ core::Result<sdk::Request> GenerateFlags::request() const {
   return made;
 }
 
+std::optional<std::string> failed_answer(const sdk::Completion& done) {
+  for (const auto& choice : done.choices) {
+    if (choice.finish_reason != "error") continue;
+    return "answer " + std::to_string(choice.index) + " of request " + done.request_id + " ended with an error after " +
+           std::to_string(choice.tokens.size()) + " tokens: the log of the node that ran it says why; ask again";
+  }
+  return std::nullopt;
+}
+
 namespace {
 
 class RemoteTarget : public Target {
@@ -139,7 +148,16 @@ std::unique_ptr<Target> open_embedded(const GenerateFlags& flags, int& code) {
 }  // namespace
 
 std::unique_ptr<Target> Target::open(const GenerateFlags& flags, int& code) {
-  if (flags.embedded()) return open_embedded(flags, code);
+  if (flags.embedded()) {
+    for (const char* flag : {"--tenant", "--token", "--key", "--router"}) {
+      if (flags.app->count(flag) == 0) continue;
+      code = complain(std::string(flag) + " is for a running cluster, and --model without --config serves in this process: leave it out, " +
+                          "or give the cluster with --config FILE",
+                      2);
+      return nullptr;
+    }
+    return open_embedded(flags, code);
+  }
   for (const char* flag : {"--kv", "--threads", "--isa", "--context"}) {
     if (flags.app->count(flag) == 0) continue;
     code = complain(std::string(flag) + " is for a model in this process; the cluster file decides it for a running cluster", 2);

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,9 @@ struct GenerateFlags {
   /// What the flags ask for, without the prompt. Error: bad_argument naming the flag.
   core::Result<sdk::Request> request() const;
 };
+
+/// What to say of the first answer that ended with an error; nothing when none did.
+std::optional<std::string> failed_answer(const sdk::Completion& done);
 
 /// A cluster to ask: the running one of --config, or one in this process for --model.
 class Target {
