@@ -107,10 +107,32 @@ struct NodeHost::Impl {
   std::set<std::uint32_t> ready;  // replicas that serve
   std::string failure;
   std::set<core::NodeId> linked;
+  std::uint32_t loading = 0;  // replicas
+  bool stopping = false;      // nothing begins to load any more
 
   core::Result<void> open();
   core::Result<NodePlan> plan();
+  core::Result<std::unique_ptr<model::Device>> load(const DeviceFactory& factory, std::uint32_t replica);
 };
+
+/// On the thread of the replica's worker.
+core::Result<std::unique_ptr<model::Device>> NodeHost::Impl::load(const DeviceFactory& factory, std::uint32_t replica) {
+  {
+    const std::lock_guard lock(mutex);
+    if (stopping) return core::fail(core::Errc::cancelled, "the node is stopping");
+    ++loading;
+  }
+  struct Done {
+    Impl& host;
+    ~Done() {
+      const std::lock_guard lock(host.mutex);
+      --host.loading;
+      host.changed.notify_all();
+    }
+  } const done{*this};
+  if (options.on_load) options.on_load(replica);
+  return factory(replica);
+}
 
 core::Result<void> NodeHost::Impl::open() {
   node = options.cluster.node(options.node);
@@ -142,7 +164,7 @@ core::Result<NodePlan> NodeHost::Impl::plan() {
   made.incarnation = {core::random_u64()};
   made.pid = static_cast<std::uint32_t>(::getpid());
   made.session_seed = core::random_u64();
-  made.load = device_factory(options.cluster, *node);
+  made.load = [this, factory = device_factory(options.cluster, *node)](std::uint32_t replica) { return load(factory, replica); };
   if (node->has(config::Role::router)) {
     auto models = routed_models(options.cluster);
     if (!models) return tl::make_unexpected(models.error());
@@ -206,14 +228,27 @@ std::string NodeHost::client_endpoint() const {
   return impl_->loop->client_endpoint();
 }
 
-void NodeHost::stop() {
-  if (!impl_ || !impl_->parts) return;
-  // Network first, so that nothing arrives for actors that are gone; the system waits for its actors when it is destroyed.
-  impl_->parts->stop();
-  impl_->loop->stop();
-  impl_->parts.reset();
-  impl_->system.reset();
+bool NodeHost::stop(core::Duration loading_max) {
+  if (!impl_ || !impl_->system) return true;
+  if (impl_->parts) {
+    // Network first, so that nothing arrives for actors that are gone.
+    impl_->parts->stop();
+    impl_->loop->stop();
+    impl_->parts.reset();
+  }
+  {
+    std::unique_lock lock(impl_->mutex);
+    impl_->stopping = true;
+    const auto loaded = [this] { return impl_->loading == 0; };
+    if (loading_max == core::Duration::max()) {
+      impl_->changed.wait(lock, loaded);
+    } else if (!impl_->changed.wait_for(lock, loading_max, loaded)) {
+      return false;
+    }
+  }
+  impl_->system.reset();  // waits for its actors
   impl_->loop.reset();
+  return true;
 }
 
 }  // namespace spillway::actors

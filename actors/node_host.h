@@ -12,9 +12,10 @@ namespace spillway::actors {
 
 struct HostOptions {
   config::Cluster cluster;
-  std::string node;                  ///< name of the node this process is
-  bool embedded = false;             ///< no other nodes: clients connect to a free port on loopback
-  std::function<void()> on_drained;  ///< a drain with `stop` is complete; called on some thread, once
+  std::string node;                                    ///< name of the node this process is
+  bool embedded = false;                               ///< no other nodes: clients connect to a free port on loopback
+  std::function<void()> on_drained;                    ///< a drain with `stop` is complete; called on some thread, once
+  std::function<void(std::uint32_t replica)> on_load;  ///< a replica is about to be loaded; on its own thread
   std::function<void(std::uint32_t replica, const core::ReplicaInfo&)> on_ready;  ///< a replica serves; on some thread
 };
 
@@ -32,8 +33,10 @@ class NodeHost {
   bool linked() const;
   /// Where clients connect: "tcp://127.0.0.1:7403"; empty without the role router.
   std::string client_endpoint() const;
-  /// Ends everything; running streams end with it. Twice is fine.
-  void stop();
+  /// Ends everything; running streams end with it. Twice is fine. Loading a model cannot be interrupted: false when one is still
+  /// being loaded after `loading_max`. Then the network is closed already, and the process had better leave (std::_Exit), since the
+  /// destructor waits for the rest.
+  bool stop(core::Duration loading_max = core::Duration::max());
 
  private:
   struct Impl;

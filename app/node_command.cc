@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 
 #include "actors/node_host.h"
@@ -18,6 +19,7 @@ namespace spillway::app {
 namespace {
 
 constexpr auto links_wait = std::chrono::seconds(3);
+constexpr auto loading_wait_max = std::chrono::seconds(2);  // of a stop, for a model that is being loaded
 
 struct NodeFlags {
   std::string file;
@@ -58,7 +60,10 @@ int node(const NodeFlags& flags) {
     if (signals.wait(told ? std::chrono::milliseconds(60000) : std::chrono::milliseconds(20))) break;
   }
   core::log_info("stopping");
-  (*host)->stop();
+  if (!(*host)->stop(std::min<core::Duration>(loading_wait_max, cluster->timings.stop_after / 2))) {
+    core::log_info("a model is still being loaded; leaving without it");
+    std::_Exit(0);  // no destructor may wait for that thread
+  }
   return 0;
 }
 
