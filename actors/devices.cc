@@ -58,7 +58,14 @@ core::Result<std::unique_ptr<model::Device>> load_paced(const config::Cluster& c
   options.name = model.name;
   options.context_max = model.context_tokens == 0 ? paced_context_tokens : model.context_tokens;
   options.page_bytes = model.paced.page_bytes;
-  options.blocks = node.kv_blocks != 0 ? node.kv_blocks : static_cast<std::uint32_t>(node.kv_memory_bytes / model.paced.page_bytes);
+  const std::uint64_t blocks = node.kv_blocks != 0 ? node.kv_blocks : node.kv_memory_bytes / model.paced.page_bytes;
+  if (blocks >= core::no_block) {
+    return core::fail(core::Errc::bad_config, "kv_memory of node " + node.name + " = " + std::to_string(node.kv_memory_bytes) + " bytes: " +
+                                                  std::to_string(blocks) + " pages of " + std::to_string(model.paced.page_bytes) +
+                                                  " bytes (page_bytes), and a pool holds at most " + std::to_string(core::no_block - 1) +
+                                                  ": give less memory or larger pages");
+  }
+  options.blocks = static_cast<std::uint32_t>(blocks);
   options.vocabulary = model.paced.vocabulary;
   options.step_rows_max = cluster.limits.step_tokens_max;
   options.page_format = model.page_format;

@@ -1,0 +1,93 @@
+#include <boost/test/unit_test.hpp>
+
+#include "actors/router_actor.h"
+#include "model/paced_tokenizer.h"
+
+namespace spillway::tests {
+
+namespace {
+
+actors::RouterSetup setup() {
+  actors::RouterSetup made;
+  actors::RoutedModel model;
+  model.name = "paced";
+  model.id = core::model_id(model.name);
+  model.tokenizer = *model::paced_tokenizer(1000);
+  made.models.push_back(model);
+  const auto bit = [](core::ServiceClass one) { return 1U << static_cast<unsigned>(one); };
+  made.tenants.push_back({"news", core::tenant_id("news"), {}, bit(core::ServiceClass::live) | bit(core::ServiceClass::interactive)});
+  made.tenants.push_back({"archive", core::tenant_id("archive"), {}, bit(core::ServiceClass::batch)});
+  return made;
+}
+
+core::Submit submit() {
+  core::Submit made;
+  made.request = {{1, 2}};
+  made.kind = core::PromptKind::tokens;
+  made.tokens = {300, 301};
+  made.tokens_max = 4;
+  return made;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(submit_checks)
+
+BOOST_AUTO_TEST_CASE(a_class_the_tenant_may_not_ask_for_is_refused_by_name) {
+  const auto made = setup();
+  struct Case {
+    const char* tenant;
+    core::ServiceClass asked;
+    bool fine;
+  };
+  const Case cases[] = {{"", core::ServiceClass::live, true},         {"news", core::ServiceClass::interactive, true},
+                        {"news", core::ServiceClass::batch, false},   {"", core::ServiceClass::batch, false},
+                        {"archive", core::ServiceClass::batch, true}, {"archive", core::ServiceClass::live, false}};
+  for (const auto& c : cases) {
+    auto asked = submit();
+    asked.service_class = c.asked;
+    const auto admit = actors::prepare(asked, made, c.tenant);
+    BOOST_TEST(admit.has_value() == c.fine, c.tenant << " asks for " << core::to_string(c.asked));
+    if (admit) continue;
+    BOOST_TEST((admit.error().code == core::Errc::unauthorized));
+    BOOST_TEST(admit.error().message.find(core::to_string(c.asked)) != std::string::npos);
+    BOOST_TEST(admit.error().message.find(*c.tenant == '\0' ? "news" : c.tenant) != std::string::npos);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_over_a_limit_is_refused_with_the_key_of_the_limit) {
+  const auto made = setup();
+  const auto refused = [&](core::Submit asked, const std::string& words, core::Errc code = core::Errc::bad_argument) {
+    const auto admit = actors::prepare(asked, made, "news");
+    BOOST_REQUIRE_MESSAGE(!admit, "wanted a refusal with: " << words);
+    BOOST_TEST((admit.error().code == code));
+    BOOST_TEST(admit.error().message.find(words) != std::string::npos, admit.error().message);
+  };
+  auto asked = submit();
+  asked.choices = made.submit.choices_max + 1;
+  refused(asked, "limits.choices_max");
+  asked = submit();
+  asked.tokens_max = made.submit.output_tokens_max + 1;
+  refused(asked, "limits.output_tokens_max");
+  asked = submit();
+  asked.logprobs = made.submit.logprobs_max + 1;
+  refused(asked, "limits.logprobs_max");
+  asked = submit();
+  asked.tokens.assign(made.submit.prompt_tokens_max + 1, 300);
+  refused(asked, "limits.prompt_tokens_max");
+  asked = submit();
+  asked.tokens = {1000};
+  refused(asked, "prompt token 1000");
+  asked = submit();
+  asked.resumed = true;
+  asked.resume.choices = {{{5000}, core::FinishReason::none, {}}};
+  refused(asked, "token 5000");
+  asked = submit();
+  asked.model = "other";
+  refused(asked, "'other'", core::Errc::unknown_model);
+  BOOST_TEST(!actors::prepare(submit(), made, "nobody").has_value());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace spillway::tests
