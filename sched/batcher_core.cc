@@ -84,9 +84,6 @@ std::optional<core::StepPlan> BatcherCore::plan_step(Instant now, Actions& out) 
   state_->flush_names(out);
   return plan;
 }
-void BatcherCore::recycle(core::StepPlan&& plan) {
-  state_->recycle(std::move(plan));
-}
 core::ReplicaReport BatcherCore::report(Instant now) const {
   return state_->report(now);
 }

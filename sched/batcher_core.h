@@ -93,9 +93,6 @@ class BatcherCore {
   /// The next step, or nothing when there is no work or a step is in flight. May preempt (RunReturned to owners).
   std::optional<core::StepPlan> plan_step(Instant now, Actions& out);
 
-  /// A plan that is no longer needed: its memory serves later plans. Calling it is a matter of speed only.
-  void recycle(core::StepPlan&& plan);
-
   core::ReplicaReport report(Instant now) const;
   /// Names for a full announcement.
   std::vector<core::BlockName> cached_names() const;

@@ -283,21 +283,6 @@ void BatcherState::start(BatchStream& s, const Match& m) {
   }
 }
 
-core::StepItem BatcherState::take_spare_item() {
-  if (spare_items_.empty()) return {};
-  auto item = std::move(spare_items_.back());
-  spare_items_.pop_back();
-  item.tokens.clear();
-  item.samples.clear();
-  return item;
-}
-
-void BatcherState::recycle(core::StepPlan&& plan) {
-  for (auto& item : plan.items) {
-    if (spare_items_.size() < limits.sequences_max) spare_items_.push_back(std::move(item));
-  }
-}
-
 void BatcherState::emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t slot, core::StepPlan& plan) {
   auto& c = s.choices[choice];
   if (!s.opened) {
@@ -311,7 +296,7 @@ void BatcherState::emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t
     plan.copies.push_back({c.copy_from, c.table[c.computed / block_tokens], c.computed % block_tokens});
   }
   const std::uint32_t end = c.computed + c.chunk;
-  auto& item = plan.items.emplace_back(take_spare_item());
+  auto& item = plan.items.emplace_back();
   item.sequence = c.sequence;
   item.first_position = c.computed;
   const auto& prompt = s.request->prompt;

@@ -148,7 +148,6 @@ class BatcherState {
 
   // batcher_plan.cc
   std::optional<core::StepPlan> plan_step(Instant now, Actions& out);
-  void recycle(core::StepPlan&& plan);
 
   // batcher_result.cc
   void on_result(const core::StepResult& result, Instant now, Actions& out);
@@ -265,7 +264,6 @@ class BatcherState {
   Match match(const BatchStream& s) const;
   void count_cached(const BatchStream& s, Match& m) const;
   void start(BatchStream& s, const Match& m);
-  core::StepItem take_spare_item();
   void emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t slot, core::StepPlan& plan);
 
   // batcher_result.cc
@@ -328,8 +326,7 @@ class BatcherState {
   std::vector<Scheduled> scheduled_;
   std::vector<Scheduled> targets_;  // one per sample target of the plan, in order
   std::vector<core::SequenceId> closes_;
-  std::vector<std::uint32_t> order_;  // scratch
-  std::vector<core::StepItem> spare_items_;
+  std::vector<std::uint32_t> order_;     // scratch
   DecodeStart decode_start_;             // whom to begin with when the budget did not reach everyone
   std::uint64_t blocked_arrival_ = 0;    // head of the queue that did not fit ...
   std::uint32_t blocked_available_ = 0;  // ... with so many blocks available
