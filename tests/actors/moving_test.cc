@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(moves_at_five_percent_loss_nearly_all_commit) {
   faults.duplicate_ppm = 20000;
   faults.reorder_ppm = 20000;
   Counts counts;
-  for (int seed = 1; seed <= seeds(100, 1000); ++seed) {
+  for (int seed = 1; seed <= seeds(200, 1000); ++seed) {
     const auto kind = static_cast<std::size_t>(seed % 3);
     moved_once(static_cast<std::uint64_t>(seed) + 5000, kinds.submits[kind], kinds.wants[kind], faults, counts);
   }
