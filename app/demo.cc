@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <csignal>
 #include <cstring>
 #include <iomanip>
@@ -38,7 +39,7 @@ double ms(std::chrono::nanoseconds duration) {
 double percentile(std::vector<double> values, double percent) {
   if (values.empty()) return 0.0;
   std::sort(values.begin(), values.end());
-  return values[static_cast<std::size_t>(percent / 100.0 * static_cast<double>(values.size() - 1) + 0.5)];
+  return values[static_cast<std::size_t>(std::lround(percent / 100.0 * static_cast<double>(values.size() - 1)))];
 }
 
 /// `spillway up` as a child; stopped when the object goes, whatever happened.

@@ -124,7 +124,7 @@ Result<Client> Client::connect(ClientOptions options) {
   return Client(std::move(handle));
 }
 
-Result<Completion> Client::complete(Request request) {
+Result<Completion> Client::complete(const Request& request) {
   if (handle_->session->on_event_thread()) return Error{Code::bad_argument, "complete() waits, so it cannot be called from a callback", {}};
   // As with callbacks: nobody will ask for the chunks, so none are kept.
   auto started = handle_->session->submit(request, {}, true);
@@ -137,13 +137,13 @@ Result<Completion> Client::chat(std::vector<Message> messages, Request request) 
   return complete(std::move(request));
 }
 
-Result<Stream> Client::stream(Request request) {
+Result<Stream> Client::stream(const Request& request) {
   auto handle = handle_->session->submit(request, {}, false);
   if (!handle) return handle.error();
   return Stream(std::move(*handle));
 }
 
-Result<Stream> Client::stream(Request request, StreamCallbacks callbacks) {
+Result<Stream> Client::stream(const Request& request, StreamCallbacks callbacks) {
   auto handle = handle_->session->submit(request, std::move(callbacks), true);
   if (!handle) return handle.error();
   return Stream(std::move(*handle));
@@ -199,7 +199,7 @@ Result<MoveResult> Client::move(const std::string& request_id, const std::string
   return result;
 }
 
-Result<DrainProgress> Client::drain(const std::string& node, DrainMode mode, std::function<void(const DrainProgress&)> progress,
+Result<DrainProgress> Client::drain(const std::string& node, DrainMode mode, const std::function<void(const DrainProgress&)>& progress,
                                     std::chrono::milliseconds timeout) {
   const auto number = handle_->session->next_operation();
   auto last = std::make_shared<core::OperationUpdate>();

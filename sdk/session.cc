@@ -369,7 +369,8 @@ void Session::finish_cancelled(const std::shared_ptr<StreamHandle>& stream) {
 }
 
 void Session::end(const std::shared_ptr<StreamHandle>& stream, Result<Completion> outcome) {
-  const auto kept = stream;  // `stream` may live in the map alone
+  std::shared_ptr<StreamHandle> kept;  // `stream` may live in the map alone
+  kept = stream;
   const auto found = streams_.find(kept->id);
   if (found != streams_.end() && found->second == kept) streams_.erase(found);
   if (outcome) outcome->total = Clock::now() - kept->started;

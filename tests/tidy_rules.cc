@@ -381,9 +381,10 @@ std::string operation_of(const std::string& stem) {
 /// Exceptions for files that are gone.
 Violations stale(const std::map<std::string, std::string>& exceptions, const std::vector<SourceFile>& tree) {
   Violations found;
-  for (const auto& [path, reason] : exceptions) {
+  for (const auto& exception : exceptions) {
+    const std::string& path = exception.first;
     const bool there = std::any_of(tree.begin(), tree.end(), [&](const SourceFile& file) { return file.path == path; });
-    if (!there) found.push_back({path, 0, "does not exist, but has an exception (" + reason + ")"});
+    if (!there) found.push_back({path, 0, "does not exist, but has an exception (" + exception.second + ")"});
   }
   return found;
 }

@@ -169,13 +169,13 @@ class SPILLWAY_API Client {
   Client& operator=(Client&&) noexcept;
 
   /// Waits for the whole answer.
-  Result<Completion> complete(Request request);
+  Result<Completion> complete(const Request& request);
   /// The same for a conversation.
   Result<Completion> chat(std::vector<Message> messages, Request request = {});
   /// Starts and returns at once; read it with range-for, next or wait.
-  Result<Stream> stream(Request request);
+  Result<Stream> stream(const Request& request);
   /// Starts with callbacks.
-  Result<Stream> stream(Request request, StreamCallbacks callbacks);
+  Result<Stream> stream(const Request& request, StreamCallbacks callbacks);
 
   /// Name of the router spoken to, "" while there is none.
   std::string router() const;
@@ -188,7 +188,7 @@ class SPILLWAY_API Client {
                           std::chrono::milliseconds timeout = std::chrono::milliseconds(60000));
   /// Empties a node (or lets it take work again) and waits for the end. `progress` is called on the event thread.
   Result<DrainProgress> drain(const std::string& node, DrainMode mode = DrainMode::begin,
-                              std::function<void(const DrainProgress&)> progress = {},
+                              const std::function<void(const DrainProgress&)>& progress = {},
                               std::chrono::milliseconds timeout = std::chrono::milliseconds(60000));
 
  private:
