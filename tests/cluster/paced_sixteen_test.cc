@@ -61,16 +61,6 @@ std::vector<std::string> undisturbed(const std::vector<sdk::Request>& asked, sdk
   return learner.wanted();
 }
 
-std::string example_on_port(int port) {
-  std::ifstream example(std::string(SPILLWAY_SOURCE_DIR) + "/cluster-config/examples/paced-sixteen.toml");
-  std::stringstream text;
-  text << example.rdbuf();
-  std::string toml = text.str();
-  const auto at = toml.find("port = 18000");
-  BOOST_REQUIRE(at != std::string::npos);
-  return toml.replace(at, 12, "port = " + std::to_string(port));
-}
-
 /// A thousand slots; whatever ends begins again. Callbacks instead of a thousand threads.
 class Crowd {
  public:
@@ -121,15 +111,14 @@ BOOST_AUTO_TEST_CASE(a_thousand_streams_run_at_once) {
   const int port = free_ports(nodes);
   std::vector<std::string> names;
   for (int i = 1; i <= nodes; ++i) names.push_back("edge-" + std::to_string(i));
-  UpProcess cluster(example_on_port(port), names, port);
+  UpProcess cluster(example_on(port), names, port);
   BOOST_REQUIRE(cluster.wait_ready(std::chrono::seconds(120)));
   const auto asked = requests();
   std::vector<sdk::Client> clients;
   for (std::size_t i = 0; i < 4; ++i) clients.push_back(cluster.client(i * 4));
-  Load learner(asked);
-  learner.learn(clients[0], 4);  // what an undisturbed run says
+  const auto wanted = undisturbed(asked, clients[0]);
 
-  Crowd crowd(clients, asked, learner.wanted());
+  Crowd crowd(clients, asked, wanted);
   for (int slot = 0; slot < streams; ++slot) crowd.begin(slot, 0);
   std::this_thread::sleep_for(std::chrono::seconds(8));  // all are in
   const auto held = streams_held(clients[0]);
