@@ -13,7 +13,6 @@
 
 #include "kernels/float_mode.h"
 
-using spillway::kernels::FloatMode;
 using spillway::kernels::ThreadPool;
 
 BOOST_AUTO_TEST_SUITE(thread_pool)

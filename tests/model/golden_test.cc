@@ -61,7 +61,8 @@ BOOST_AUTO_TEST_CASE(golden_stories260k_greedy_tokens_and_log_probabilities) {
       BOOST_TEST(model::test::tokens_of(outs) == golden.tokens, boost::test_tools::per_element());
       for (std::size_t i = 0; i < outs.size() && i < golden.top.size(); ++i) {
         for (std::size_t k = 0; k < golden.top[i].size(); ++k, ++values) {
-          const auto [id, logprob] = golden.top[i][k];
+          const auto id = golden.top[i][k].first;
+          const auto logprob = golden.top[i][k].second;
           const auto found = std::find_if(outs[i].top.begin(), outs[i].top.end(), [&](const auto& pair) { return pair.first == id; });
           if (found != outs[i].top.end()) worst = std::max(worst, std::abs(static_cast<double>(found->second) - logprob));
           else worst = std::max(worst, std::abs(static_cast<double>(outs[i].top.back().second) - logprob));  // a tie at rank five

@@ -120,11 +120,11 @@ struct Fixture {
   core::Run start(const RouterCore::Admit& what, core::NodeId node = a) {
     admit(what);
     BOOST_REQUIRE(sent<core::Run>(node) != nullptr);
-    const core::Run run = *sent<core::Run>(node);
+    core::Run run = *sent<core::Run>(node);
     give(node, core::RunAccepted{run.key, run.epoch, run.replica, 1, 16, false, 0, 0});
     return run;
   }
-  void tokens(core::NodeId from, const StreamKey& key, const Epoch& epoch, std::uint32_t first, std::vector<core::TokenId> list,
+  void tokens(core::NodeId from, const StreamKey& key, const Epoch& epoch, std::uint32_t first, const std::vector<core::TokenId>& list,
               core::FinishReason finish = core::FinishReason::none) {
     core::TokenRun run{key, epoch, 0, first, {}};
     for (const core::TokenId token : list) run.tokens.emplace_back().token = token;
