@@ -152,7 +152,7 @@ void use(const GgufFile& file, Counts& counts) {
 
 void try_file(const core::ByteVector& bytes, Counts& counts) {
   BOOST_REQUIRE(bytes.size() <= file_bytes_max);
-  const core::ByteVector exact(bytes);  // capacity = size: reading behind the end is seen by the address sanitizer
+  const core::ByteVector exact(bytes.begin(), bytes.end());  // capacity = size: reading behind the end is seen by the address sanitizer
   const std::size_t before = live_bytes;
   peak_bytes = before;
   {
