@@ -98,7 +98,7 @@ void spawn_links(caf::actor_system& system, const NodePlan& plan, const std::sha
     setup.limits = link_limits(*plan.cluster);
     setup.session_seed = plan.session_seed ^ (peer.id.value * 0x9e3779b97f4a7c15ULL);
     setup.transmit = [transport = plan.transport](core::Envelope envelope) { transport->send(std::move(envelope)); };
-    wiring->links.emplace(peer.id, system.spawn(link_actor, std::move(setup)));
+    wiring->links.emplace(peer.id, spawn(system, link_actor, std::move(setup)));
   }
 }
 
@@ -106,12 +106,12 @@ void spawn_replicas(caf::actor_system& system, const NodePlan& plan, const std::
   const auto models = replica_models(*plan.node);
   for (std::uint32_t i = 0; i < models.size(); ++i) {
     wiring->batchers.push_back(
-        system.spawn(batcher_actor, BatcherSetup{wiring, i, core::model_id(models[i]), batcher_limits(*plan.cluster)}));
+        spawn(system, batcher_actor, BatcherSetup{wiring, i, core::model_id(models[i]), batcher_limits(*plan.cluster)}));
     WorkerSetup setup{wiring, i, plan.load};
-    wiring->workers.push_back(plan.detached_workers ? system.spawn<caf::detached>(worker_actor, std::move(setup))
-                                                    : system.spawn(worker_actor, std::move(setup)));
+    wiring->workers.push_back(plan.detached_workers ? spawn<caf::detached>(system, worker_actor, std::move(setup))
+                                                    : spawn(system, worker_actor, std::move(setup)));
   }
-  wiring->cache = system.spawn(cache_actor, CacheSetup{wiring, cache_limits(*plan.cluster)});
+  wiring->cache = spawn(system, cache_actor, CacheSetup{wiring, cache_limits(*plan.cluster)});
 }
 
 void spawn_router(caf::actor_system& system, const NodePlan& plan, const std::shared_ptr<Wiring>& wiring) {
@@ -127,7 +127,7 @@ void spawn_router(caf::actor_system& system, const NodePlan& plan, const std::sh
   setup.send = [listener = plan.listener](sched::ClientRef client, core::ClientMessagePtr message) {
     return listener->send({client.value}, std::move(message));
   };
-  wiring->router = system.spawn(router_actor, std::move(setup));
+  wiring->router = spawn(system, router_actor, std::move(setup));
 }
 
 void spawn_node(caf::actor_system& system, const NodePlan& plan, const std::shared_ptr<Wiring>& wiring) {
@@ -145,7 +145,7 @@ void spawn_node(caf::actor_system& system, const NodePlan& plan, const std::shar
   setup.on_failed = plan.on_failed;
   setup.on_peer_up = plan.on_peer_up;
   setup.on_drained = plan.on_drained;
-  wiring->node = system.spawn(node_actor, std::move(setup));
+  wiring->node = spawn(system, node_actor, std::move(setup));
 }
 
 void connect(const NodePlan& plan, const std::shared_ptr<const Wiring>& wiring) {
@@ -193,7 +193,7 @@ void NodeParts::stop() {
   transport_->set_receiver({});
   if (listener_ != nullptr) listener_->set_callbacks({});
   const auto end = [](const auto& actor) {
-    if (actor) caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+    if (actor) tell_exit(actor);
   };
   end(wiring_->node);
   end(wiring_->router);

@@ -40,6 +40,8 @@ class NodeParts {
   /// Cuts the network off first, so that nobody sends to an actor that is gone; then ends the actors.
   void stop();
   ~NodeParts() { stop(); }
+  /// The actors, until stop(). For tests, which speak to them past the network.
+  const Wiring& wiring() const { return *wiring_; }
 
  private:
   NodeParts() = default;
