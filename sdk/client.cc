@@ -134,7 +134,7 @@ Result<Completion> Client::complete(const Request& request) {
 
 Result<Completion> Client::chat(std::vector<Message> messages, Request request) {
   request.messages = std::move(messages);
-  return complete(std::move(request));
+  return complete(request);
 }
 
 Result<Stream> Client::stream(const Request& request) {

@@ -14,7 +14,7 @@ struct NoState {};
 
 /// A batcher that answers each question `delay` after it was asked.
 actors::BatcherActor::behavior_type slow_batcher(actors::BatcherActor::stateful_pointer<NoState> self,
-                                                 std::shared_ptr<const actors::Wiring> wiring, core::Duration delay) {
+                                                 const std::shared_ptr<const actors::Wiring>& wiring, core::Duration delay) {
   return {
       [](const actors::FromPeer&) {},
       [](const actors::PeerChange&) {},
@@ -35,8 +35,8 @@ actors::BatcherActor::behavior_type slow_batcher(actors::BatcherActor::stateful_
 
 /// A router that answers at once and keeps the reports it is sent.
 actors::RouterActor::behavior_type listening_router(actors::RouterActor::stateful_pointer<NoState> self,
-                                                    std::shared_ptr<const actors::Wiring> wiring,
-                                                    std::shared_ptr<std::vector<core::Report>> heard) {
+                                                    const std::shared_ptr<const actors::Wiring>& wiring,
+                                                    const std::shared_ptr<std::vector<core::Report>>& heard) {
   return {
       [heard](const actors::FromPeer& event) {
         if (const auto* report = std::get_if<core::Report>(event.message.get())) heard->push_back(*report);
@@ -56,7 +56,7 @@ actors::RouterActor::behavior_type listening_router(actors::RouterActor::statefu
 struct Node {
   OneActor actors;
   std::shared_ptr<actors::Wiring> wiring = std::make_shared<actors::Wiring>();
-  std::shared_ptr<std::vector<core::Report>> heard = std::make_shared<std::vector<core::Report>>();
+  const std::shared_ptr<std::vector<core::Report>>& heard = std::make_shared<std::vector<core::Report>>();
 
   explicit Node(core::Duration delay) {
     wiring->self = core::node_id("node");

@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(a_class_the_tenant_may_not_ask_for_is_refused_by_name) {
 
 BOOST_AUTO_TEST_CASE(what_is_over_a_limit_is_refused_with_the_key_of_the_limit) {
   const auto made = setup();
-  const auto refused = [&](core::Submit asked, const std::string& words, core::Errc code = core::Errc::bad_argument) {
+  const auto refused = [&](const core::Submit& asked, const std::string& words, core::Errc code = core::Errc::bad_argument) {
     const auto admit = actors::prepare(asked, made, "news");
     BOOST_REQUIRE_MESSAGE(!admit, "wanted a refusal with: " << words);
     BOOST_TEST((admit.error().code == code));

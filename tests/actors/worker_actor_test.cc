@@ -21,7 +21,7 @@ struct Heard {
   std::vector<std::uint64_t> ready;  // generations
 };
 
-actors::CacheActor::behavior_type listening_cache(actors::CacheActor::stateful_pointer<NoState>, std::shared_ptr<Heard> heard) {
+actors::CacheActor::behavior_type listening_cache(actors::CacheActor::stateful_pointer<NoState>, const std::shared_ptr<Heard>& heard) {
   return {
       [](const actors::FromPeer&) {},
       [](const actors::PeerChange&) {},
@@ -35,7 +35,7 @@ actors::CacheActor::behavior_type listening_cache(actors::CacheActor::stateful_p
   };
 }
 
-actors::BatcherActor::behavior_type deaf_batcher(actors::BatcherActor::stateful_pointer<NoState>, std::shared_ptr<Heard>) {
+actors::BatcherActor::behavior_type deaf_batcher(actors::BatcherActor::stateful_pointer<NoState>, const std::shared_ptr<Heard>&) {
   return {
       [](const actors::FromPeer&) {},    [](const actors::PeerChange&) {},  [](const actors::ToBatcher&) {},
       [](const actors::Executed&) {},    [](const actors::WorkerReady&) {}, [](const actors::WorkerFailed&) {},
@@ -43,7 +43,7 @@ actors::BatcherActor::behavior_type deaf_batcher(actors::BatcherActor::stateful_
   };
 }
 
-actors::NodeActor::behavior_type deaf_node(actors::NodeActor::stateful_pointer<NoState>, std::shared_ptr<Heard>) {
+actors::NodeActor::behavior_type deaf_node(actors::NodeActor::stateful_pointer<NoState>, const std::shared_ptr<Heard>&) {
   return {
       [](const actors::FromPeer&) {},
       [](const actors::PeerChange&) {},
