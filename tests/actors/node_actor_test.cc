@@ -56,7 +56,7 @@ actors::RouterActor::behavior_type listening_router(actors::RouterActor::statefu
 struct Node {
   OneActor actors;
   std::shared_ptr<actors::Wiring> wiring = std::make_shared<actors::Wiring>();
-  const std::shared_ptr<std::vector<core::Report>>& heard = std::make_shared<std::vector<core::Report>>();
+  std::shared_ptr<std::vector<core::Report>> heard = std::make_shared<std::vector<core::Report>>();
 
   explicit Node(core::Duration delay) {
     wiring->self = core::node_id("node");
