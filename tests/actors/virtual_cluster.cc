@@ -2,6 +2,10 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <stdexcept>
+
+#include "actors/batcher_actor.h"
+#include "actors/cache_actor.h"
 #include "actors/devices.h"
 
 namespace spillway::tests {
@@ -31,7 +35,90 @@ config::Cluster make_cluster(const VirtualOptions& options) {
   tenant.id = core::tenant_id(tenant.name);
   cluster.tenants.emplace(tenant.name, tenant);
   cluster.limits.bulk_bandwidth_max_bytes_per_s = options.bulk_bytes_per_second;
+  if (options.configure) options.configure(cluster);
   return cluster;
+}
+
+/// Between a node's link and the network.
+class WatchedTransport final : public net::Transport {
+ public:
+  using OnSend = std::function<core::MessagePtr(const core::Envelope&)>;
+  WatchedTransport(std::unique_ptr<net::Transport> below, OnSend on_send) : below_(std::move(below)), on_send_(std::move(on_send)) {}
+
+  void send(core::Envelope envelope) override {
+    if (envelope.kind == core::EnvelopeKind::data) envelope.message = on_send_(envelope);
+    if (envelope.kind != core::EnvelopeKind::data || envelope.message) below_->send(std::move(envelope));
+  }
+  void set_receiver(Receiver receiver) override { below_->set_receiver(std::move(receiver)); }
+  void set_peer(core::NodeId peer, net::PeerAddress address) override { below_->set_peer(peer, std::move(address)); }
+  void stop() override { below_->stop(); }
+
+ private:
+  std::unique_ptr<net::Transport> below_;
+  OnSend on_send_;
+};
+
+class FailingDevice final : public model::Device {
+ public:
+  FailingDevice(std::unique_ptr<model::Device> device, std::function<bool()> fails)
+      : device_(std::move(device)), fails_(std::move(fails)) {}
+
+  const core::ReplicaInfo& info() const override { return device_->info(); }
+  core::Result<core::StepResult> execute(const core::StepPlan& plan) override {
+    if (fails_()) throw std::runtime_error("told to fail");
+    return device_->execute(plan);
+  }
+  bool paced() const override { return device_->paced(); }
+  void read_rows(core::BlockId block, std::uint32_t first, std::uint32_t rows, core::MutableBytes out) override {
+    device_->read_rows(block, first, rows, out);
+  }
+  void write_rows(core::BlockId block, std::uint32_t first, std::uint32_t rows, core::Bytes in) override {
+    device_->write_rows(block, first, rows, in);
+  }
+
+ private:
+  std::unique_ptr<model::Device> device_;
+  std::function<bool()> fails_;
+};
+
+/// Sends as an actor does, and is none: for shell.h's deliver.
+struct Outsider {
+  template <class Dest, class Message>
+  void send(const Dest& dest, Message&& message) {
+    actors::tell_anon(dest, std::forward<Message>(message));
+  }
+};
+
+/// State of an actor; the test's thread is the only one there is.
+template <class Shell, class Handle>
+const Shell& shell_of(const Handle& handle) {
+  const auto* self = dynamic_cast<typename Handle::template stateful_pointer<Shell>>(caf::actor_cast<caf::abstract_actor*>(handle));
+  BOOST_REQUIRE(self != nullptr);
+  return self->state;
+}
+
+std::string left_over(const actors::Wiring& wiring, core::Instant now) {
+  std::string left;
+  const auto add = [&](const char* what, std::uint64_t count) {
+    if (count > 0) left += std::string(" ") + what + " " + std::to_string(count);
+  };
+  const auto& cache = *shell_of<actors::CacheShell>(wiring.cache).core;
+  cache.check();
+  add("exports", cache.exports());
+  add("imports", cache.imports());
+  if (wiring.router) add("owned streams", shell_of<actors::RouterShell>(wiring.router).core->streams());
+  for (const auto& handle : wiring.batchers) {
+    const auto& batcher = shell_of<actors::BatcherShell>(handle);
+    if (!batcher.core) continue;
+    batcher.core->check();
+    const auto report = batcher.core->report(now);
+    add("streams", report.streams);
+    add("queued", report.queued);
+    add("blocks used", report.blocks_used);
+    add("blocks neither free nor evictable", report.blocks_total - report.blocks_free);
+    add("batchers not idle", batcher.core->idle() ? 0 : 1);
+  }
+  return left;
 }
 
 net::MemoryNetworkOptions network_options(const VirtualOptions& options) {
@@ -73,6 +160,7 @@ void VirtualCluster::start(std::size_t index) {
   Member& member = members_[index];
   const auto& node = cluster_.nodes[index];
   member.transport = network_.attach(node.id);
+  if (options_.on_send) member.transport = std::make_unique<WatchedTransport>(std::move(member.transport), options_.on_send);
   member.listener = network_.attach_listener(node.id);
   for (const auto& peer : cluster_.nodes) {
     if (peer.id != node.id) member.transport->set_peer(peer.id, {});
@@ -83,8 +171,16 @@ void VirtualCluster::start(std::size_t index) {
   plan.incarnation = {options_.seed * 1000 + incarnations_++};
   plan.session_seed = plan.incarnation.value * 77;
   plan.transport = member.transport.get();
-  plan.listener = member.listener.get();
+  plan.listener = node.has(config::Role::router) ? member.listener.get() : nullptr;
   plan.load = actors::device_factory(cluster_, node);
+  if (options_.device_fails) {
+    plan.load = [load = plan.load, fails = [ask = options_.device_fails, index] { return ask(static_cast<int>(index)); }](
+                    std::uint32_t replica) -> core::Result<std::unique_ptr<model::Device>> {
+      auto device = load(replica);
+      if (!device) return device;
+      return std::make_unique<FailingDevice>(std::move(*device), fails);
+    };
+  }
   plan.models = *actors::routed_models(cluster_);
   plan.tenants = {{"default", core::tenant_id("default"), core::TenantSecret{}}};
   plan.detached_workers = false;
@@ -112,6 +208,11 @@ bool VirtualCluster::run_until(const std::function<bool()>& done, core::Duration
   drain();
   while (!done()) {
     if (now() >= end) return false;
+    for (; !later_.empty() && later_.begin()->first <= now(); drain()) {
+      const auto then = std::move(later_.begin()->second);
+      later_.erase(later_.begin());
+      then();
+    }
     // To the next delivery, but no further than actors' own timers are fine.
     const core::Instant next = std::clamp(network_.next_due(), now() + std::chrono::microseconds(20), now() + std::chrono::milliseconds(1));
     scheduler_->advance_time(next - now());
@@ -137,10 +238,10 @@ std::unique_ptr<net::ClientConnection> VirtualCluster::connect(int node, std::fu
 }
 
 std::unique_ptr<net::ClientConnection> VirtualCluster::ask(int node, const core::Submit& submit, Answer& answer,
-                                                           std::function<void(const core::ClientMessage&)> other) {
+                                                           const std::function<void(const core::ClientMessage&)>& other) {
   auto connection = connect(node, [&answer, other](core::ClientMessage&& message) {
-    if (std::holds_alternative<core::Accepted>(message)) {
-      answer.accepted = true;
+    if (const auto* accepted = std::get_if<core::Accepted>(&message)) {
+      answer.accepted = *accepted;
     } else if (const auto* delta = std::get_if<core::Delta>(&message)) {
       auto& tokens = answer.tokens[delta->choice];
       answer.out_of_order += delta->first_index != tokens.size();
@@ -159,6 +260,30 @@ std::unique_ptr<net::ClientConnection> VirtualCluster::ask(int node, const core:
   });
   connection->send(submit);
   return connection;
+}
+
+void VirtualCluster::after(core::Duration delay, std::function<void()> then) {
+  later_.emplace(now() + delay, std::move(then));
+}
+
+bool VirtualCluster::deliver(core::NodeId to, core::NodeId from, const core::MessagePtr& message) {
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (cluster_.nodes[i].id != to || !members_[i].parts) continue;
+    Outsider outsider;
+    actors::deliver(&outsider, members_[i].parts->wiring(), from, message);
+    return true;
+  }
+  return false;
+}
+
+std::string VirtualCluster::left_over() const {
+  std::string left;
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (!members_[i].parts) continue;
+    const auto of_node = tests::left_over(members_[i].parts->wiring(), now());
+    if (!of_node.empty()) left += " " + cluster_.nodes[i].name + ":" + of_node;
+  }
+  return left;
 }
 
 void VirtualCluster::crash(int index) {

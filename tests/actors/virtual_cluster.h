@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -23,6 +24,12 @@ struct VirtualOptions {
   net::LinkFaults faults;
   std::uint32_t blocks = 512;
   std::uint64_t bulk_bytes_per_second = 0;
+  std::function<void(config::Cluster&)> configure;  ///< last word on the cluster file
+  /// What a node's link sends, resends too, before the network has it. Returns the message that travels in its place (most often
+  /// the same); null: the envelope is lost.
+  std::function<core::MessagePtr(const core::Envelope&)> on_send;
+  /// Whether the device of node `node` throws in the step it is about to take.
+  std::function<bool(int node)> device_fails;
 };
 
 /// What a client of a virtual cluster saw of one request.
@@ -30,7 +37,7 @@ struct Answer {
   std::map<std::uint32_t, std::vector<core::TokenId>> tokens;  ///< by choice
   std::map<std::uint32_t, std::string> texts;
   std::map<std::uint32_t, core::FinishReason> finish;
-  bool accepted = false;
+  std::optional<core::Accepted> accepted;
   bool done = false;
   std::string failure;
   std::uint32_t out_of_order = 0;
@@ -59,12 +66,19 @@ class VirtualCluster {
   std::unique_ptr<net::ClientConnection> connect(int node, std::function<void(core::ClientMessage&&)> take);
   /// Submits and fills `answer` as it comes (the caller keeps both alive); other messages go to `other`.
   std::unique_ptr<net::ClientConnection> ask(int node, const core::Submit& submit, Answer& answer,
-                                             std::function<void(const core::ClientMessage&)> other = {});
+                                             const std::function<void(const core::ClientMessage&)>& other = {});
   /// Ends a node as kill -9 would, or starts it again as a new process.
   void crash(int node);
   void restart(int node);
   /// Status as node `node` tells it.
   core::StatusReply status(int node);
+  /// Once so much virtual time has passed: `then`.
+  void after(core::Duration delay, std::function<void()> then);
+  /// Gives `message` to the part of node `to` it is for, past links and network, as if its link had delivered it. False when the
+  /// node is down.
+  bool deliver(core::NodeId to, core::NodeId from, const core::MessagePtr& message);
+  /// What is left of streams and moves on any node, blocks included; empty when nothing is. Asserts every core's invariants.
+  std::string left_over() const;
 
  private:
   struct Config : caf::actor_system_config {
@@ -89,6 +103,7 @@ class VirtualCluster {
   core::Instant begin_;
   std::uint64_t incarnations_ = 1;
   std::vector<Member> members_;
+  std::multimap<core::Instant, std::function<void()>> later_;
 };
 
 }  // namespace spillway::tests
