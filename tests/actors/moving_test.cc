@@ -1,7 +1,9 @@
 // Moves and deaths with the real actors in virtual time: every stream keeps its bytes, and every claim is counted.
 
+#include <array>
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
+#include <optional>
 
 #include "tests/actors/virtual_cluster.h"
 
@@ -55,6 +57,8 @@ struct Counts {
   int streams = 0;
   int asked = 0;  // moves asked for while enough of the answer was to come
   int committed = 0;
+  std::array<int, 4> committed_by_kind{};
+  int imports = 0;  // committed moves whose destination told how many blocks it took over
   int wrong = 0;
   int bad_figures = 0;
   int long_copies = 0;
@@ -65,13 +69,39 @@ std::size_t made(const Answer& answer) {
   return answer.tokens.empty() ? 0 : answer.tokens.begin()->second.size();
 }
 
+/// What the network saw of a move. An owner that is the destination itself tells nobody what it imported.
+struct Seen {
+  std::optional<std::uint32_t> blocks_imported;
+  std::uint64_t page_bytes = 0;
+  void operator()(const core::Envelope& envelope) {
+    if (envelope.kind != core::EnvelopeKind::data) return;
+    if (const auto* accepted = std::get_if<core::RunAccepted>(envelope.message.get()); accepted != nullptr && accepted->imported) {
+      blocks_imported = accepted->blocks_imported;
+    }
+    if (const auto* page = std::get_if<core::PageFrame>(envelope.message.get()); page != nullptr && page->whole_page) {
+      page_bytes += page->data_bytes;
+    }
+  }
+};
+
+/// The figures of a committed move, as its source, its destination, its owner and the network have them.
+bool right_figures(const core::MoveOutcome& move, const Seen& seen, std::uint32_t choices, bool clean) {
+  const auto& report = move.report;
+  return move.rows_recomputed <= 2 * choices && report.rows_after_freeze <= 2 * choices && report.blocks_sent == report.blocks &&
+         report.page_bytes == report.blocks * VirtualCluster::page_bytes &&
+         (!seen.blocks_imported || *seen.blocks_imported == report.blocks) && (!clean || seen.page_bytes == report.page_bytes);
+}
+
 /// One stream that is moved once `position` tokens are there.
-void moved_once(std::uint64_t seed, const core::Submit& submit, const Answer& want, const net::LinkFaults& faults, Counts& counts) {
+void moved_once(std::uint64_t seed, std::size_t kind, const core::Submit& submit, const Answer& want, const net::LinkFaults& faults,
+                Counts& counts) {
   VirtualOptions options;
   options.seed = seed;
   options.faults = faults;
   options.bulk_bytes_per_second = 10'000'000;
   VirtualCluster cluster(options);
+  Seen seen;
+  cluster.network().set_observer([&seen](core::Instant, const core::Envelope& envelope) { seen(envelope); });
   std::mt19937_64 random(seed * 31);
   const std::size_t position = 1 + random() % 60;
   const int owner = static_cast<int>(random() % 3);
@@ -88,7 +118,7 @@ void moved_once(std::uint64_t seed, const core::Submit& submit, const Answer& wa
       if (core::node_id(node.name) != status.streams[0].node) destination = node.name;
     }
   }
-  const bool early = !answer.done && !destination.empty() && made(answer) <= 50;
+  const bool early = !answer.done && !destination.empty() && made(answer) + 14 <= made(want);
   if (!destination.empty()) connection->send(core::MoveRequest{5, submit.request, destination});
   const bool ended = cluster.run_until([&] { return answer.done && (moved.done || destination.empty()); }, seconds(60));
   ++counts.streams;
@@ -100,12 +130,14 @@ void moved_once(std::uint64_t seed, const core::Submit& submit, const Answer& wa
   }
   if (!moved.move.committed) return;
   counts.committed += early;
+  counts.committed_by_kind[kind] += early;
+  counts.imports += seen.blocks_imported.has_value();
   const auto& report = moved.move.report;
-  const bool right = moved.move.rows_recomputed <= 2 * submit.choices && report.rows_after_freeze <= 2 * submit.choices &&
-                     report.blocks_sent == report.blocks && report.page_bytes == report.blocks * VirtualCluster::page_bytes;
+  const bool right = right_figures(moved.move, seen, submit.choices, faults.loss_ppm == 0);
   if (!right) {
     ++counts.bad_figures;
     BOOST_TEST_MESSAGE("seed " << seed << ": blocks " << report.blocks << ", sent " << report.blocks_sent << ", bytes " << report.page_bytes
+                               << ", imported " << seen.blocks_imported.value_or(0) << ", bytes on the wire " << seen.page_bytes
                                << ", rows recomputed " << moved.move.rows_recomputed << ", after the freeze " << report.rows_after_freeze);
   }
   if (report.blocks > 64) {
@@ -117,10 +149,15 @@ void moved_once(std::uint64_t seed, const core::Submit& submit, const Answer& wa
 void say(const char* what, const Counts& counts) {
   BOOST_TEST_MESSAGE(what << ": streams " << counts.streams << ", moves asked for in time " << counts.asked << ", committed "
                           << counts.committed << ", other bytes " << counts.wrong << ", wrong figures " << counts.bad_figures
-                          << ", copies of more than 64 blocks " << counts.long_copies);
+                          << ", copies of more than 64 blocks " << counts.long_copies << "; committed greedy "
+                          << counts.committed_by_kind[0] << ", n = 3 " << counts.committed_by_kind[1] << ", stop string "
+                          << counts.committed_by_kind[2] << ", long " << counts.committed_by_kind[3] << "; destinations heard "
+                          << counts.imports);
   BOOST_TEST(counts.wrong == 0);
   BOOST_TEST(counts.bad_figures == 0);
   BOOST_TEST(counts.long_copies_without_steps == 0);
+  BOOST_TEST(counts.imports >= counts.committed / 3);
+  for (std::size_t kind = 0; kind < 3; ++kind) BOOST_TEST(counts.committed_by_kind[kind] >= counts.streams / 10);
 }
 
 struct Kinds {
@@ -151,9 +188,9 @@ BOOST_AUTO_TEST_CASE(the_same_seed_gives_the_same_run) {
 BOOST_AUTO_TEST_CASE(moves_on_a_clean_network_all_commit) {
   const Kinds kinds;
   Counts counts;
-  for (int seed = 1; seed <= seeds(100, 1000); ++seed) {
+  for (int seed = 1; seed <= seeds(200, 2000); ++seed) {
     const auto kind = static_cast<std::size_t>(seed % 4);
-    moved_once(static_cast<std::uint64_t>(seed), kinds.submits[kind], kinds.wants[kind], net::LinkFaults{}, counts);
+    moved_once(static_cast<std::uint64_t>(seed), kind, kinds.submits[kind], kinds.wants[kind], net::LinkFaults{}, counts);
   }
   say("clean network", counts);
   BOOST_TEST(counts.asked >= counts.streams / 2);
@@ -168,9 +205,9 @@ BOOST_AUTO_TEST_CASE(moves_at_five_percent_loss_nearly_all_commit) {
   faults.duplicate_ppm = 20000;
   faults.reorder_ppm = 20000;
   Counts counts;
-  for (int seed = 1; seed <= seeds(200, 1000); ++seed) {
+  for (int seed = 1; seed <= seeds(200, 2000); ++seed) {
     const auto kind = static_cast<std::size_t>(seed % 3);
-    moved_once(static_cast<std::uint64_t>(seed) + 5000, kinds.submits[kind], kinds.wants[kind], faults, counts);
+    moved_once(static_cast<std::uint64_t>(seed) + 5000, kind, kinds.submits[kind], kinds.wants[kind], faults, counts);
   }
   say("5 % loss", counts);
   BOOST_TEST(counts.asked >= counts.streams / 2);
