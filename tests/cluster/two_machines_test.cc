@@ -25,11 +25,21 @@ std::string tag() {
   return std::to_string(::getpid());
 }
 
-Ran ip(const std::string& words) {
-  std::vector<std::string> arguments{"/usr/bin/env", "ip"};
+/// A command in a network namespace. Not by `ip -n` or `ip netns exec`: those remount /, which is no mount point in a chroot.
+std::vector<std::string> inside(const std::string& space, const std::vector<std::string>& command) {
+  std::vector<std::string> all{"/usr/bin/env", "nsenter", "--net=/run/netns/" + space};
+  all.insert(all.end(), command.begin(), command.end());
+  return all;
+}
+
+/// `ip WORDS`, in a namespace unless that is empty.
+Ran ip(const std::string& space, const std::string& words) {
+  std::vector<std::string> command{"ip"};
   std::istringstream in(words);
-  for (std::string word; in >> word;) arguments.push_back(word);
-  return run(arguments);
+  for (std::string word; in >> word;) command.push_back(word);
+  if (!space.empty()) return run(inside(space, command));
+  command.insert(command.begin(), "/usr/bin/env");
+  return run(command);
 }
 
 /// Two namespaces joined by a pair of virtual cables.
@@ -40,29 +50,34 @@ class Network {
       std::cerr << "network namespaces need root: this test did not run\n";
       std::exit(exit_skipped);
     }
-    for (const auto& words :
-         {"netns add " + left(), "netns add " + right(), "link add swl" + tag() + " type veth peer name swr" + tag(),
-          "link set swl" + tag() + " netns " + left(), "link set swr" + tag() + " netns " + right(),
-          "-n " + left() + " addr add 10.77.0.1/24 dev swl" + tag(), "-n " + right() + " addr add 10.77.0.2/24 dev swr" + tag(),
-          "-n " + left() + " link set swl" + tag() + " up", "-n " + right() + " link set swr" + tag() + " up",
-          "-n " + left() + " link set lo up", "-n " + right() + " link set lo up"}) {
-      const auto made = ip(words);
-      BOOST_REQUIRE_MESSAGE(made.code == 0, "ip " << words << ": " << made.err);
-    }
+    make("", "netns add " + left());
+    make("", "netns add " + right());
+    make("", "link add swl" + tag() + " type veth peer name swr" + tag());
+    make("", "link set swl" + tag() + " netns " + left());
+    make("", "link set swr" + tag() + " netns " + right());
+    set_up(left(), "swl" + tag(), "10.77.0.1/24");
+    set_up(right(), "swr" + tag(), "10.77.0.2/24");
   }
-  ~Network() {
-    ip("netns del " + left());
-    ip("netns del " + right());
-  }
+  ~Network() { clear(); }
   static std::string left() { return "spillway-left-" + tag(); }
   static std::string right() { return "spillway-right-" + tag(); }
-};
 
-std::vector<std::string> inside(const std::string& space, std::vector<std::string> command) {
-  std::vector<std::string> all{"/usr/bin/env", "ip", "netns", "exec", space};
-  all.insert(all.end(), command.begin(), command.end());
-  return all;
-}
+ private:
+  static void set_up(const std::string& space, const std::string& device, const std::string& address) {
+    make(space, "addr add " + address + " dev " + device);
+    make(space, "link set " + device + " up");
+    make(space, "link set lo up");
+  }
+  static void make(const std::string& space, const std::string& words) {
+    const auto made = ip(space, words);
+    if (made.code != 0) clear();
+    BOOST_REQUIRE_MESSAGE(made.code == 0, "ip " << words << ": " << made.err);
+  }
+  static void clear() {
+    ip("", "netns del " + left());
+    ip("", "netns del " + right());
+  }
+};
 
 /// A node in a namespace, ended with the object.
 class NodeProcess {
@@ -134,7 +149,7 @@ BOOST_AUTO_TEST_CASE(two_machines_by_key_and_nobody_else) {
   const auto ask = [&](const std::string& space, const std::string& key, std::vector<std::string> command) {
     command.insert(command.begin(), spillway_binary());
     for (const auto& word : {std::string("--config"), config, std::string("--key"), key}) command.push_back(word);
-    return run(inside(space, std::move(command)));
+    return run(inside(space, command));
   };
   const auto key = (folder / "keys" / "captioner.key").string();
   const auto status = ask(Network::left(), key, {"status", "--json"});
