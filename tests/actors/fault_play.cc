@@ -312,7 +312,7 @@ core::MessagePtr FaultPlay::strike(const core::Envelope& envelope) {
 
 /// What goes wrong in every play, so that the rarer messages are needed.
 core::MessagePtr FaultPlay::background(const core::MessagePtr& message) {
-  const auto lost = filler(core::Lane::control);
+  auto lost = filler(core::Lane::control);
   if (const auto* handoff = std::get_if<core::Handoff>(message.get())) {
     if (handoff->run.key == key_of(never_handed_off)) return lost;
     if (handoff->run.key != key_of(abandoned)) return message;
