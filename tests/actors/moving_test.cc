@@ -1,5 +1,6 @@
 // Moves and deaths with the real actors in virtual time: every stream keeps its bytes, and every claim is counted.
 
+#include <algorithm>
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
@@ -14,7 +15,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+/// Everything here runs on one thread, so ThreadSanitizer, which is slow, gets a fifth of it.
 int seeds(int short_count, int long_count) {
+#if defined(__SANITIZE_THREAD__)
+  if (short_count >= 10) return short_count / 5;
+#endif
   const char* value = std::getenv("SPILLWAY_TEST_LONG");
   return value != nullptr && std::string(value) == "1" ? long_count : short_count;
 }
@@ -195,7 +200,7 @@ BOOST_AUTO_TEST_CASE(moves_on_a_clean_network_all_commit) {
   say("clean network", counts);
   BOOST_TEST(counts.asked >= counts.streams / 2);
   BOOST_TEST(counts.committed == counts.asked);
-  BOOST_TEST(counts.long_copies >= 10);
+  BOOST_TEST(counts.long_copies >= counts.streams / 10);
 }
 
 BOOST_AUTO_TEST_CASE(moves_at_five_percent_loss_nearly_all_commit) {
@@ -211,7 +216,8 @@ BOOST_AUTO_TEST_CASE(moves_at_five_percent_loss_nearly_all_commit) {
   }
   say("5 % loss", counts);
   BOOST_TEST(counts.asked >= counts.streams / 2);
-  BOOST_TEST(counts.committed * 100 >= counts.asked * 95);
+  // 95 of 100; of few moves a single one says nothing.
+  BOOST_TEST(counts.asked - counts.committed <= std::max(2, counts.asked / 20));
 }
 
 BOOST_AUTO_TEST_CASE(streams_of_a_crashed_node_go_on_elsewhere) {
