@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(each_node_in_turn_is_emptied_under_load) {
     // Let the reports of the round before settle: streams are placed by what the nodes last said.
     std::this_thread::sleep_for(milliseconds(500));
     const auto asked = requests(round);
-    const std::string node = names[static_cast<std::size_t>(round)];
+    const std::string& node = names[static_cast<std::size_t>(round)];
     std::vector<sdk::Stream> streams;
     for (const auto& request : asked) {
       auto stream = client.stream(request);

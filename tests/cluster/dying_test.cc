@@ -138,7 +138,7 @@ std::vector<sdk::Request> requests(int count, std::uint32_t tokens) {
 /// Keeps streams on the move until told to stop.
 class Mover {
  public:
-  Mover(const UpProcess& cluster, std::vector<std::string> names, unsigned seed) {
+  Mover(const UpProcess& cluster, const std::vector<std::string>& names, unsigned seed) {
     for (std::size_t i = 0; i < names.size(); ++i) {
       threads_.emplace_back([this, &cluster, names, i, seed] { run(cluster, names, i, seed + static_cast<unsigned>(i)); });
     }
@@ -214,7 +214,7 @@ BOOST_AUTO_TEST_CASE(killed_nodes_cost_nobody_a_token) {
     while (static_cast<int>(kills.size()) < kills_wanted) {
       std::this_thread::sleep_for(milliseconds(1200 + random() % 600));
       BOOST_REQUIRE_MESSAGE(whole(watcher, names.size()), "the cluster did not become whole again:\n" << cluster.log());
-      const std::string victim = names[random() % names.size()];
+      const std::string& victim = names[random() % names.size()];
       const auto nodes = cluster.nodes();
       if (nodes.count(victim) == 0) continue;
       Kill kill{victim, 0, running_on(watcher, victim)};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 
 namespace spillway::tests {
 
@@ -17,7 +18,7 @@ std::string bytes_of(const sdk::Completion& done) {
 double percentile(std::vector<double> values, double percent) {
   if (values.empty()) return 0.0;
   std::sort(values.begin(), values.end());
-  const auto at = static_cast<std::size_t>(percent / 100.0 * static_cast<double>(values.size() - 1) + 0.5);
+  const auto at = static_cast<std::size_t>(std::lround(percent / 100.0 * static_cast<double>(values.size() - 1)));
   return values[at];
 }
 

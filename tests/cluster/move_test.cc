@@ -133,7 +133,7 @@ struct Fixture {
 void report(const char* what, const Counts& counts, int streams) {
   BOOST_TEST_MESSAGE(what << ": streams " << streams << ", commits " << counts.committed << ", not committed " << counts.refused
                           << " (late " << counts.late << "), mean pause "
-                          << (counts.committed > 0 ? counts.pause_us / counts.committed / 1000.0 : 0.0) << " ms");
+                          << (counts.committed > 0 ? static_cast<double>(counts.pause_us) / counts.committed / 1000.0 : 0.0) << " ms");
   BOOST_TEST(counts.wrong == 0);
   BOOST_TEST(counts.bad_figures == 0);
 }
