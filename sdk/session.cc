@@ -1,6 +1,7 @@
 #include "sdk/session.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/digest.h"
 
@@ -375,11 +376,13 @@ void Session::end(const std::shared_ptr<StreamHandle>& stream, Result<Completion
   if (found != streams_.end() && found->second == kept) streams_.erase(found);
   if (outcome) outcome->total = Clock::now() - kept->started;
   {
-    const std::lock_guard lock(kept->mutex);
-    kept->outcome.emplace(std::move(outcome));
-    kept->changed.notify_all();
+    // Gone before anybody who waits hears of the end: then nothing uses what they captured.
+    const auto callbacks = std::exchange(kept->callbacks, {});
+    if (callbacks.on_end) callbacks.on_end(outcome);
   }
-  if (kept->callbacks.on_end) kept->callbacks.on_end(*kept->outcome);
+  const std::lock_guard lock(kept->mutex);
+  kept->outcome.emplace(std::move(outcome));
+  kept->changed.notify_all();
 }
 
 std::shared_ptr<StreamHandle> Session::find(core::RequestId id) const {

@@ -2,6 +2,7 @@
 #include <future>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "tests/cluster/load.h"
 #include "tests/sdk/paced_cluster.h"
@@ -95,6 +96,31 @@ BOOST_AUTO_TEST_CASE(callbacks_come_on_one_thread_and_may_call_back) {
   BOOST_TEST(refused == 16);
   BOOST_TEST(ends == 8);
   BOOST_TEST(nested == 8);
+}
+
+BOOST_AUTO_TEST_CASE(no_callback_comes_after_wait) {
+  auto client = cluster.client();
+  int chunks_late = 0;
+  int ends_seen = 0;
+  for (int i = 0; i < 4; ++i) {
+    bool ended = false;
+    auto held = std::make_shared<int>(i);  // captured: gone with the callbacks
+    const std::weak_ptr<int> captured = held;
+    sdk::StreamCallbacks callbacks;
+    callbacks.on_chunk = [&, held](const sdk::Chunk&) { chunks_late += ended ? 1 : 0; };
+    callbacks.on_end = [&, held](const sdk::Result<sdk::Completion>&) {
+      std::this_thread::sleep_for(milliseconds(30));
+      ended = true;
+    };
+    held.reset();
+    auto stream = client.stream(story(3), std::exchange(callbacks, {}));
+    BOOST_REQUIRE(stream.ok());
+    BOOST_TEST(stream->wait().ok());
+    ends_seen += ended ? 1 : 0;
+    BOOST_TEST(captured.expired());
+  }
+  BOOST_TEST(ends_seen == 4);
+  BOOST_TEST(chunks_late == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_client_may_be_destroyed_in_its_own_callback) {

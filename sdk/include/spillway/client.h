@@ -117,7 +117,7 @@ class SPILLWAY_API Stream {
   std::string request_id() const;
   /// The next chunk; nothing at the end (then `wait` has the outcome). Blocks. Not for streams with callbacks.
   std::optional<Chunk> next();
-  /// Waits for the end.
+  /// Waits for the end. With callbacks: until on_end has returned too, so that none of them comes after wait().
   Result<Completion> wait();
   void cancel();
 
