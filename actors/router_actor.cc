@@ -41,7 +41,7 @@ std::string name_of(const RouterShell& shell, core::NodeId node) {
   return found == shell.setup.nodes.end() ? "?" : found->second;
 }
 
-/// The owner's word on moves, for those who read logs: when one begins and when it is committed.
+/// The owner's word on moves, for those who read logs: when one begins and when it is committed (MoveAborted says when it is not).
 void log_move(const RouterShell& shell, const core::Message& message) {
   if (const auto* move = std::get_if<core::Move>(&message)) {
     core::log_info("move " + core::to_hex(move->key.request) + " begins: " + name_of(shell, move->source.node) + " to " +
@@ -65,6 +65,10 @@ void perform(Self self, Core::Action& action) {
                  [&](Core::StreamEnded& a) { shell.texts.erase(a.key); },
                  [&](Core::Operation& a) { send(self, a.client, std::move(a.update)); },
                  [&](Core::Status& a) { send(self, a.client, std::move(a.reply)); },
+                 [&](Core::MoveAborted& a) {
+                   core::log_info("move " + core::to_hex(a.key.request) + " failed, epoch " + std::to_string(a.new_epoch.counter) + ": " +
+                                  a.reason);
+                 },
              },
              action);
 }
@@ -85,10 +89,6 @@ concept ForRouter = requires(Core core, core::NodeId from, const M& m, Core::Act
 };
 
 void on_message(Self self, const FromPeer& event) {
-  if (const auto* failed = std::get_if<core::MoveFailed>(event.message.get())) {
-    core::log_info("move " + core::to_hex(failed->key.request) + " failed, epoch " + std::to_string(failed->new_epoch.counter) + ": " +
-                   failed->reason);
-  }
   std::visit(Overloaded{
                  [&](const ForRouter auto& m) { drive(self, [&](auto& core, auto at, auto& out) { core.on(event.from, m, at, out); }); },
                  [](const auto&) {},

@@ -24,6 +24,7 @@ struct RouterLimits {
   std::uint32_t streams_max = 16384;  ///< owned at once; beyond it a Submit is refused with queue_full
   std::uint32_t waiting_max = 4096;   ///< admitted and not placed (no room anywhere); beyond it queue_full
   std::uint32_t tenant_streams_max = 4096;
+  std::uint32_t output_tokens_max = 65536;                      ///< where a request leaves its own limit open
   core::Duration run_resend{std::chrono::milliseconds(250)};    ///< a Run not accepted by then is sent again (same epoch)
   core::Duration run_give_up{std::chrono::milliseconds(1000)};  ///< then placed anew under the next epoch
   core::Duration gap_max{std::chrono::milliseconds(500)};       ///< a token gap that lasts longer restarts the stream from what is accepted
@@ -76,7 +77,12 @@ class RouterCore {
     ClientRef client;
     core::StatusReply reply;
   };
-  using Action = std::variant<Post, ToClient, StreamEnded, Operation, Status>;
+  struct MoveAborted {  ///< the stream stays where it is, or begins again elsewhere; for logs
+    StreamKey key;
+    Epoch new_epoch;
+    std::string reason;
+  };
+  using Action = std::variant<Post, ToClient, StreamEnded, Operation, Status, MoveAborted>;
   using Actions = std::vector<Action>;
 
   /// A tokenised submission. `resume` holds the tokens of an earlier life of the stream (names are made here).

@@ -126,6 +126,7 @@ void RouterState::revoke(RouterStream& s, Errc code, std::string_view reason, bo
   outcome.destination = move.destination.node;
   drop_move(s);
   ++counters.moves_aborted;
+  out.emplace_back(RouterCore::MoveAborted{s.key, move.new_epoch, outcome.reason});
   s.move_again_at = now + move_again;
   s.avoid[move.destination] = now + move_again;
   // Tokens that came early under the epoch that is off are as good as never sent.
