@@ -84,7 +84,8 @@ struct LinkCore::State {
   std::vector<LinkLane::Due> due;    // scratch
   std::vector<MessagePtr> in_order;  // scratch
   Instant heard{};
-  Instant beat{};  // last heartbeat received
+  Instant forgiven = core::never;  ///< value of `heard` that owes itself to forgiveness
+  Instant beat{};                  // last heartbeat received
   bool beaten = false;
   Suspicion suspicion;
   Instant heartbeat_at = core::never;
@@ -403,7 +404,15 @@ struct LinkCore::State {
 
   Instant suspect_time() const { return heard + std::max(limits.suspect_min, suspicion.silence_max()); }
 
+  /// A tick that comes late: it is this node that was silent (stopped, or starved of its processor), and what the peer said meanwhile
+  /// waits behind the tick. So half of the silence is forgiven, once until the peer is heard again.
+  void forgive_own_silence(Instant now) {
+    if (!is_up || heard == forgiven || now < next_tick() + limits.dead_after / 4) return;
+    heard = forgiven = std::max(heard, now - limits.dead_after / 2);
+  }
+
   void on_tick(Instant now, Actions& out) {
+    forgive_own_silence(now);
     if (is_up && now >= heard + limits.dead_after)
       go_down("silent for " + std::to_string((now - heard) / std::chrono::milliseconds(1)) + " ms", now, out);
     if (!is_up) {

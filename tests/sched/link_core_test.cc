@@ -180,6 +180,7 @@ BOOST_AUTO_TEST_CASE(silence_makes_suspect_then_dead_and_hellos_go_on) {
   p.a.on_tick(t0 + 250ms, p.a_out);
   BOOST_TEST(p.a.suspect());
   BOOST_TEST(p.a.up());
+  for (auto now = t0 + 300ms; now < t0 + 700ms; now += 50ms) p.a.on_tick(now, p.a_out);
   p.a.on_tick(t0 + 699ms, p.a_out);
   BOOST_TEST(p.a.up());
   Pair::take_envelopes(p.a_out);
@@ -190,6 +191,26 @@ BOOST_AUTO_TEST_CASE(silence_makes_suspect_then_dead_and_hellos_go_on) {
   const auto envelopes = Pair::take_envelopes(p.a_out);
   BOOST_REQUIRE(envelopes.size() == 1U);
   BOOST_TEST((envelopes[0].kind == EnvelopeKind::hello));
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_was_silent_itself_forgives_half_of_the_silence_once) {
+  Pair p;
+  p.connect();
+  p.a.on_tick(t0 + 100ms, p.a_out);
+  p.a.on_tick(t0 + 5s, p.a_out);  // stopped for 4.9 s: the peer may well have spoken
+  BOOST_TEST(p.a.up());
+  p.a.on_tick(t0 + 5s + 349ms, p.a_out);
+  BOOST_TEST(p.a.up());
+  p.a.on_tick(t0 + 5s + 350ms, p.a_out);
+  BOOST_TEST(!p.a.up());
+  BOOST_TEST(of<LinkCore::PeerDown>(p.a_out).size() == 1U);
+
+  Pair again;  // always late: a dead peer is found all the same
+  again.connect();
+  again.a.on_tick(t0 + 2s, again.a_out);
+  BOOST_TEST(again.a.up());
+  again.a.on_tick(t0 + 4s, again.a_out);
+  BOOST_TEST(!again.a.up());
 }
 
 BOOST_AUTO_TEST_CASE(a_suspect_that_speaks_is_cleared) {
