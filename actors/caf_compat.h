@@ -14,9 +14,11 @@
 #endif
 
 #include <chrono>
+#include <exception>
 #include <type_traits>
 #include <utility>
 
+#include "core/assert.h"
 #include "core/time.h"
 
 #if defined(__SANITIZE_THREAD__)
@@ -107,6 +109,23 @@ void tell_exit(const Dest& dest) {
 #endif
 }
 
+// -- Failing ----------------------------------------------------------------------------------------------------------------------
+
+/// No exception is meant to leave a handler: one that does is our own bug. An actor that ended alone would leave a node that answers
+/// heartbeats and serves nobody, so the process ends, its streams go on elsewhere, and `up` starts it again.
+template <class Self>
+void end_process_on_exception(Self* self) {
+  self->set_exception_handler([](std::exception_ptr& thrown) -> caf::error {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const std::exception& error) {
+      core::assertion_failed(error.what(), "an actor's handler", 0);
+    } catch (...) {
+      core::assertion_failed("an exception without a name", "an actor's handler", 0);
+    }
+  });
+}
+
 // -- Spawning ---------------------------------------------------------------------------------------------------------------------
 
 #if SPILLWAY_CAF_017
@@ -157,7 +176,10 @@ class Spawned final : public Self {
   }
 
  protected:
-  Behavior make_behavior() override { return body_(this, std::move(setup_)); }
+  Behavior make_behavior() override {
+    end_process_on_exception<Self>(this);
+    return body_(this, std::move(setup_));
+  }
 
  private:
   Body body_;
@@ -172,9 +194,14 @@ typename Self::actor_hdl spawn(caf::actor_system& system, typename Self::behavio
   return system.spawn<Spawned<Self, Setup>, Options>(body, std::move(setup));
 }
 #else
-template <caf::spawn_options Options = caf::no_spawn_options, class Body, class Setup>
-auto spawn(caf::actor_system& system, Body body, Setup setup) {
-  return system.spawn<Options>(body, std::move(setup));
+template <caf::spawn_options Options = caf::no_spawn_options, class Behavior, class Self, class Setup>
+auto spawn(caf::actor_system& system, Behavior (*body)(Self*, Setup), std::type_identity_t<Setup> setup) {
+  return system.spawn<Options>(
+      [body](Self* self, Setup made) {
+        end_process_on_exception(self);
+        return body(self, std::move(made));
+      },
+      std::move(setup));
 }
 #endif
 
