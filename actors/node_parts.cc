@@ -50,6 +50,7 @@ sched::RouterLimits router_limits(const config::Cluster& cluster) {
   limits.streams_max = cluster.limits.streams_per_router_max;
   limits.waiting_max = cluster.live.queue_requests_max + cluster.interactive.queue_requests_max + cluster.batch.queue_requests_max;
   limits.tenant_streams_max = cluster.limits.tenant_streams_max;
+  limits.output_tokens_max = cluster.limits.output_tokens_max;
   limits.moves_per_link_max = cluster.limits.move_concurrent_max;
   limits.spill_low_permille = cluster.spill.enabled ? cluster.spill.free_low_percent * 10 : 0;
   limits.spill_high_permille = cluster.spill.free_high_percent * 10;

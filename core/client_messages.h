@@ -110,11 +110,14 @@ struct Accepted {
   std::uint32_t numerics_id = 0;
   std::string isa;
   std::vector<TokenId> prompt;  ///< as tokenised
+  /// Fitted to the context and, where it was left open, to the pools of the moment: a re-submission brings it along, so that the
+  /// answer ends where it would have ended.
+  std::uint32_t tokens_max = 0;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("request", s.request), v("seed", s.seed), v("weights_digest", s.weights_digest), v("numerics_id", s.numerics_id), v("isa", s.isa);
-    v("prompt", s.prompt);
+    v("prompt", s.prompt), v("tokens_max", s.tokens_max);
   }
 };
 

@@ -306,6 +306,9 @@ struct ReplicaReport {
   Duration step_row{0};
   std::string isa;  ///< as in ReplicaInfo; routers pass it to clients in Accepted
 
+  /// A replica that has never loaded says nothing but its model: what it has and lacks is not known yet.
+  bool told() const { return blocks_total != 0; }
+
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("index", s.index), v("generation", s.generation), v("model", s.model), v("kv_id", s.kv_id), v("weights_digest", s.weights_digest);

@@ -376,6 +376,7 @@ struct Accepted {
   numericsId @3 :UInt32;
   isa @4 :Text;
   prompt @5 :List(Int32);
+  tokensMax @6 :UInt32;
 }
 
 struct Delta {

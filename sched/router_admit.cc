@@ -82,6 +82,7 @@ core::Result<void> RouterState::check_replicas(const RouterCore::Admit& admit, I
       const core::ReplicaReport& report = replica.report;
       if (report.model != request.model) continue;
       known = true;
+      if (!report.told()) return {};  // it loads: the stream waits for what it is
       lacking = request.required & ~report.features;
       if (lacking != 0) continue;
       supported = true;
@@ -97,7 +98,7 @@ core::Result<void> RouterState::check_replicas(const RouterCore::Admit& admit, I
 }
 
 /// Fits tokens_max to the context and, where it was left open, to the largest pool.
-core::Result<void> RouterState::clip(core::Request& request) const {
+core::Result<bool> RouterState::fit_tokens_max(core::Request& request) const {
   std::uint64_t context = 0;
   std::uint64_t blocks = 0;
   for (const auto& [id, node] : views.all()) {
@@ -107,17 +108,14 @@ core::Result<void> RouterState::clip(core::Request& request) const {
       blocks = std::max<std::uint64_t>(blocks, replica.report.blocks_total);
     }
   }
-  if (context == 0) {  // nobody has told yet: the replica decides
-    request.tokens_max = std::max(request.tokens_max, 1U);
-    return {};
-  }
+  if (context == 0) return false;
   const std::uint64_t prompt = request.prompt.size();
   if (prompt >= context) {
     return fail(Errc::bad_argument,
                 "the prompt has " + text(prompt) + " tokens, the context of the model " + text(context) + ": one must be left to generate");
   }
   const bool open = request.tokens_max == 0;
-  const std::uint64_t wanted = open ? context - prompt : std::min<std::uint64_t>(request.tokens_max, context - prompt);
+  const std::uint64_t wanted = std::min<std::uint64_t>(open ? limits.output_tokens_max : request.tokens_max, context - prompt);
   request.tokens_max = static_cast<std::uint32_t>(wanted);
   const std::uint64_t needed = blocks_for(prompt, prompt + (open ? 1 : wanted), request.choices);
   if (needed > blocks) {
@@ -129,7 +127,25 @@ core::Result<void> RouterState::clip(core::Request& request) const {
     const std::uint64_t length = (shared + (blocks - shared) / request.choices) * block_tokens + 1;
     request.tokens_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, length - prompt));
   }
-  return {};
+  return true;
+}
+
+/// The same for a stream, and what it brought along held to it. Afterwards the request changes no more.
+core::Result<bool> RouterState::fit(RouterStream& s) const {
+  if (s.fitted) return true;
+  core::Request request = *s.request;
+  const auto known = fit_tokens_max(request);
+  if (!known || !*known) return known;
+  for (RouterChoice& choice : s.choices) {
+    if (choice.tokens.size() > request.tokens_max) {
+      return fail(Errc::bad_argument, text(choice.tokens.size()) + " tokens brought along, tokens_max is " + text(request.tokens_max));
+    }
+    // The death came between the last token and the word that it was the last.
+    if (choice.finish == core::FinishReason::none && choice.tokens.size() == request.tokens_max) choice.finish = core::FinishReason::length;
+  }
+  s.request = std::make_shared<const core::Request>(std::move(request));
+  s.fitted = true;
+  return true;
 }
 
 /// A deadline that even the least loaded replica cannot meet is refused at once: the time to the first token is what its own prompt
@@ -159,22 +175,13 @@ core::Result<void> RouterState::check_deadline(const RouterCore::Admit& admit, I
 void RouterState::admit(const RouterCore::Admit& admit, Instant now, Actions& out) {
   const StreamKey key = admit.request->key;
   if (RouterStream* running = find(key)) return attach(*running, admit, now, out);
-  core::Result<void> fine = check_admission(admit, now);
-  if (fine) fine = clip(*admit.request);
-  if (fine && !admit.resumed) fine = check_deadline(admit, now);
-  if (fine && admit.resumed) {
-    for (const core::ChoiceState& choice : admit.resume.choices) {
-      if (choice.tokens.size() <= admit.request->tokens_max) continue;
-      fine =
-          fail(Errc::bad_argument, text(choice.tokens.size()) + " tokens brought along, tokens_max is " + text(admit.request->tokens_max));
-    }
-  }
-  if (!fine) {
-    const core::Error& error = fine.error();
+  const auto refuse = [&](const core::Error& error) {
     out.emplace_back(RouterCore::ToClient{admit.client, key, core::Failed{key.request, error.code, error.message, error.retry_after}});
     out.emplace_back(RouterCore::StreamEnded{key});
-    return;
-  }
+  };
+  core::Result<void> fine = check_admission(admit, now);
+  if (fine && !admit.resumed) fine = check_deadline(admit, now);
+  if (!fine) return refuse(fine.error());
   RouterStream s;
   s.key = key;
   s.client = admit.client;
@@ -199,20 +206,23 @@ void RouterState::admit(const RouterCore::Admit& admit, Instant now, Actions& ou
       choice.told = choice.tokens.size();
       choice.finish = had.finish;
       choice.finish_told = had.finish != core::FinishReason::none;
-      // The death came between the last token and the word that it was the last.
-      if (choice.finish == core::FinishReason::none && choice.tokens.size() >= admit.request->tokens_max)
-        choice.finish = core::FinishReason::length;
     }
   }
   s.request = admit.request;
+  if (const auto known = fit(s); !known) return refuse(known.error());
   RouterStream& stream = streams.emplace(key, std::move(s)).first->second;
   waiting_.insert(wait_key(stream));
   by_client_[admit.client].insert(key);
   ++by_tenant_[key.tenant];
   if (stream.over()) {
-    out.emplace_back(RouterCore::ToClient{
-        stream.client, key,
-        core::Accepted{key.request, stream.request->sampling.seed, stream.weights_digest, stream.numerics_id, {}, stream.request->prompt}});
+    out.emplace_back(RouterCore::ToClient{stream.client, key,
+                                          core::Accepted{key.request,
+                                                         stream.request->sampling.seed,
+                                                         stream.weights_digest,
+                                                         stream.numerics_id,
+                                                         {},
+                                                         stream.request->prompt,
+                                                         stream.request->tokens_max}});
     deliver(stream, now, out);
     return;
   }
@@ -223,8 +233,10 @@ void RouterState::admit(const RouterCore::Admit& admit, Instant now, Actions& ou
 void RouterState::attach(RouterStream& s, const RouterCore::Admit& admit, Instant now, Actions& out) {
   const core::Request& mine = *s.request;
   const core::Request& theirs = *admit.request;
+  core::Sampling sampling = theirs.sampling;
+  if (admit.resumed) sampling.seed = admit.resume.seed;
   const bool same = mine.prompt == theirs.prompt && mine.choices == theirs.choices && mine.model == theirs.model &&
-                    mine.stop == theirs.stop && (!admit.resumed || admit.resume.seed == mine.sampling.seed);
+                    mine.stop == theirs.stop && mine.sampling == sampling;
   if (!same) {
     out.emplace_back(RouterCore::ToClient{admit.client, s.key,
                                           core::Failed{s.key.request, Errc::already_exists, "another request runs under this id", {}}});
@@ -238,9 +250,10 @@ void RouterState::attach(RouterStream& s, const RouterCore::Admit& admit, Instan
   by_client_[s.client].insert(s.key);
   if (s.accepted_told) {
     const ReplicaView* replica = views.find(s.place);
-    out.emplace_back(RouterCore::ToClient{s.client, s.key,
-                                          core::Accepted{s.key.request, mine.sampling.seed, s.weights_digest, s.numerics_id,
-                                                         replica == nullptr ? std::string{} : replica->report.isa, mine.prompt}});
+    out.emplace_back(
+        RouterCore::ToClient{s.client, s.key,
+                             core::Accepted{s.key.request, mine.sampling.seed, s.weights_digest, s.numerics_id,
+                                            replica == nullptr ? std::string{} : replica->report.isa, mine.prompt, mine.tokens_max}});
   }
   for (std::uint32_t c = 0; c < s.choices.size(); ++c) {
     RouterChoice& choice = s.choices[c];

@@ -136,7 +136,7 @@ void RouterState::check() const {
     }
     SPILLWAY_ASSERT((s.early_tokens() != 0) == (s.gap_at != core::never));
     if (s.move) ++links[{s.place.node, s.move->destination.node}];
-    for (const RouterChoice& c : s.choices) SPILLWAY_ASSERT(c.news.empty() && c.tokens.size() <= s.request->tokens_max);
+    for (const RouterChoice& c : s.choices) SPILLWAY_ASSERT(c.news.empty() && (!s.fitted || c.tokens.size() <= s.request->tokens_max));
   }
   SPILLWAY_ASSERT(timers == timers_.size() && waiting == waiting_.size() && links == links_);
   for (const auto& [node, keys] : placed_) placed -= keys.size();

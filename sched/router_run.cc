@@ -102,9 +102,9 @@ void RouterState::send_run(RouterStream& s, core::ReplicaRef replica, Instant no
   s.numerics_id = view.report.numerics_id;
   if (!s.accepted_told) {
     s.accepted_told = true;
-    out.emplace_back(RouterCore::ToClient{
-        s.client, s.key,
-        core::Accepted{s.key.request, s.request->sampling.seed, s.weights_digest, s.numerics_id, view.report.isa, s.request->prompt}});
+    out.emplace_back(RouterCore::ToClient{s.client, s.key,
+                                          core::Accepted{s.key.request, s.request->sampling.seed, s.weights_digest, s.numerics_id,
+                                                         view.report.isa, s.request->prompt, s.request->tokens_max}});
   }
   post(replica.node, make_run(s, now), out);
   touch(s);
@@ -114,6 +114,7 @@ bool RouterState::hopeless(const RouterStream& s) const {
   if (s.refusal.code == Errc::ok || !permanent(s.refusal.code) || !views.complete()) return false;
   for (const auto& [id, node] : views.all()) {
     for (const auto& [index, replica] : node.replicas) {
+      if (replica.report.model == s.request->model && !replica.report.told()) return false;
       if (!serves(s, replica.report)) continue;
       const auto avoid = s.avoid.find({id, index});
       if (avoid == s.avoid.end() || avoid->second != core::never) return false;
@@ -124,6 +125,10 @@ bool RouterState::hopeless(const RouterStream& s) const {
 
 void RouterState::place_or_wait(RouterStream& s, Instant now, Actions& out) {
   SPILLWAY_ASSERT(s.stage == Stage::waiting && !s.move);
+  const auto fitted = fit(s);
+  if (!fitted) return fail_stream(s, fitted.error().code, fitted.error().message, fitted.error().retry_after, out);
+  if (!*fitted) return wait(s, now, out);
+  if (s.over()) return static_cast<void>(deliver(s, now, out));  // all of tokens_max was brought along
   const auto list = candidates(s, now);
   if (const auto best = place(list, needs(s))) return send_run(s, list[*best].replica, now, out);
   if (hopeless(s)) return fail_stream(s, s.refusal.code, s.refusal.message, {}, out);

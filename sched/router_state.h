@@ -99,6 +99,7 @@ struct RouterStream {
   std::map<core::ReplicaRef, Instant> avoid;  ///< refused lately
   core::Error refusal;                        ///< the last one
 
+  bool fitted = false;  ///< tokens_max is fitted to context and pools; not before a replica of the model has told them
   // Bound with the first placement, told to the client.
   bool bound = false;
   core::U128 weights_digest;
@@ -243,7 +244,9 @@ class RouterState {
   // router_admit.cc
   core::Result<void> check_admission(const RouterCore::Admit& admit, Instant now) const;
   core::Result<void> check_replicas(const RouterCore::Admit& admit, Instant now) const;
-  core::Result<void> clip(core::Request& request) const;
+  /// False while no replica of the model has told what it has.
+  core::Result<bool> fit_tokens_max(core::Request& request) const;
+  core::Result<bool> fit(RouterStream& s) const;
   core::Result<void> check_resume(const RouterCore::Admit& admit) const;
   core::Result<void> check_deadline(const RouterCore::Admit& admit, Instant now) const;
   // router_run.cc

@@ -286,6 +286,7 @@ void Session::on(const core::Accepted& accepted) {
   stream->result.numerics_id = accepted.numerics_id;
   stream->result.isa = accepted.isa;
   if (!accepted.prompt.empty()) stream->result.prompt_tokens = accepted.prompt;
+  if (accepted.tokens_max != 0) stream->submit.tokens_max = accepted.tokens_max;  // for a re-submission
 }
 
 void Session::on(core::Delta& delta) {

@@ -85,12 +85,121 @@ BOOST_AUTO_TEST_CASE(tokens_max_is_fitted_to_the_context_and_the_pool) {
     request.request->tokens_max = tokens_max;
     request.request->choices = choices;
     f.admit(request);
-    return request.request->tokens_max;
+    const auto* run = f.sent<core::Run>(a);
+    BOOST_REQUIRE(run != nullptr);
+    BOOST_REQUIRE(f.told<core::Accepted>(1).size() == 1U);
+    BOOST_TEST(f.told<core::Accepted>(1)[0].tokens_max == run->request->tokens_max);
+    return run->request->tokens_max;
   };
   BOOST_TEST(fitted(40, 20, 1) == 20U);
   BOOST_TEST(fitted(40, 9999, 1) == 160U);
   BOOST_TEST(fitted(40, 0, 1) == 160U);
   BOOST_TEST(fitted(40, 0, 8) == 8U * 16 + 1 - 40);  // (50 - 2) / 8 = 6 blocks each after the two shared
+}
+
+/// The fixture's cluster right after its nodes came back: both answer, neither has loaded the model.
+struct Loading : Fixture {
+  explicit Loading(const RouterLimits& router_limits = {}) : Fixture(router_limits) {
+    for (const auto node : {a, b}) {
+      loaded[node] = replica(node);
+      replica(node) = {};
+      replica(node).model = model;
+      report(node);
+    }
+    out.clear();
+  }
+  void load(core::NodeId node) {
+    replica(node) = loaded[node];
+    report(node);
+  }
+  std::map<core::NodeId, core::ReplicaReport> loaded;
+};
+
+struct WaitCase {
+  const char* rule;
+  std::function<void(RouterCore::Admit&)> change;
+  std::uint32_t tokens_max;  // of the Run
+  friend std::ostream& operator<<(std::ostream& out, const WaitCase& c) { return out << c.rule; }
+};
+
+const auto brought_along = [](RouterCore::Admit& r, std::size_t tokens) {
+  r.resumed = true;
+  r.resume.weights_digest = {4, 4};
+  r.resume.numerics_id = 1;
+  r.resume.choices.resize(1);
+  r.resume.choices[0].tokens.assign(tokens, 1);
+};
+
+const WaitCase waits[] = {
+    {"a plain request", [](auto&) {}, 20},
+    {"one that needs features", [](auto& r) { r.request->required = 7; }, 20},
+    {"one over the context is fitted when it is known", [](auto& r) { r.request->tokens_max = 9999; }, 160},
+    {"one with an open limit", [](auto& r) { r.request->tokens_max = 0; }, 160},
+    {"one that began with these weights", [](auto& r) { brought_along(r, 5); }, 20},
+    {"one that began with an open limit and has many tokens", [](auto& r) { brought_along(r, 100), r.request->tokens_max = 0; }, 160},
+};
+
+BOOST_DATA_TEST_CASE(a_stream_waits_for_a_model_that_loads, bdata::make(waits), c) {
+  Loading f;
+  auto request = f.request();
+  c.change(request);
+  f.admit(request);
+  BOOST_TEST(f.told<core::Failed>(1).empty());
+  BOOST_TEST(f.sent<core::Run>(a) == nullptr);
+  f.pass(milliseconds(500));
+  BOOST_TEST(f.core.streams() == 1U);
+  f.load(a);
+  f.pass(milliseconds(200));
+  const auto* run = f.sent<core::Run>(a);
+  BOOST_REQUIRE(run != nullptr);
+  BOOST_TEST(run->request->tokens_max == c.tokens_max);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_is_said_once_the_model_has_loaded) {
+  const auto says = [](const std::function<void(RouterCore::Admit&)>& change) {
+    Loading f;
+    auto request = f.request();
+    change(request);
+    f.admit(request);
+    BOOST_TEST(f.told<core::Failed>(1).empty());
+    f.load(a);
+    f.load(b);
+    f.pass(milliseconds(200));
+    const auto failed = f.told<core::Failed>(1);
+    BOOST_TEST(f.core.streams() == 0U);
+    return failed.empty() ? std::string() : failed[0].reason;
+  };
+  BOOST_TEST(says([](auto& r) { r.request->prompt.assign(300, 1); }).find("300 tokens") != std::string::npos);
+  BOOST_TEST(says([](auto& r) { brought_along(r, 30); }).find("30 tokens brought along") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_stream_hopes_for_a_replica_that_loads) {
+  Fixture f;
+  const auto loaded = f.replica(b);
+  f.replica(b) = {};
+  f.replica(b).model = model;
+  f.report(b);
+  f.admit(f.request());
+  const auto* run = f.sent<core::Run>(a);
+  BOOST_REQUIRE(run != nullptr);
+  f.give(a, core::RunRefused{run->key, run->epoch, run->replica, Errc::no_capacity, "too long for this pool", {}});
+  BOOST_TEST(f.told<core::Failed>(1).empty());
+  f.replica(b) = loaded;
+  f.report(b);
+  f.pass(milliseconds(200));
+  BOOST_TEST(f.sent<core::Run>(b) != nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(another_sampling_is_another_request) {
+  Fixture f;
+  f.start(f.request());
+  auto again = f.request();
+  again.client = {2};
+  again.request->sampling.temperature = 0.5F;
+  f.admit(again);
+  const auto failed = f.told<core::Failed>(2);
+  BOOST_REQUIRE(failed.size() == 1U);
+  BOOST_TEST((failed[0].code == Errc::already_exists));
 }
 
 BOOST_AUTO_TEST_CASE(queues_are_bounded) {
