@@ -73,6 +73,48 @@ __attribute__((target("avx512f"))) void multiply_fp32() {
 #pragma GCC unroll 8
   for (auto& x : acc) use(_mm512_castps_si512(x));
 }
+
+__attribute__((target("avx2"))) void use(__m256i x) {
+  std::uint64_t words[4];
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(words), x);
+  sink = sink + words[0];
+}
+
+// Without a dot instruction 32 products take three: bytes to words, words to doublewords, and the sum.
+__attribute__((target("avx2"))) void multiply_int8_avx2() {
+  __m256i acc[8];
+  const __m256i a = _mm256_set1_epi8(1);
+  const __m256i ones = _mm256_set1_epi16(1);
+#pragma GCC unroll 8
+  for (auto& x : acc) x = a;
+  for (int i = 0; i < peak_rounds / 8; ++i) {
+#pragma GCC unroll 8
+    for (auto& x : acc) {
+      __m256i words = _mm256_maddubs_epi16(a, a);
+      asm volatile("" : "+x"(words));
+      x = _mm256_add_epi32(x, _mm256_madd_epi16(words, ones));
+      asm volatile("" : "+x"(x));
+    }
+  }
+#pragma GCC unroll 8
+  for (auto& x : acc) use(x);
+}
+
+__attribute__((target("avx2,fma"))) void multiply_fp32_avx2() {
+  __m256 acc[12];
+  const __m256 a = _mm256_set1_ps(0.5F);
+#pragma GCC unroll 12
+  for (auto& x : acc) x = a;
+  for (int i = 0; i < peak_rounds / 12; ++i) {
+#pragma GCC unroll 12
+    for (auto& x : acc) {
+      x = _mm256_fmadd_ps(x, a, a);
+      asm volatile("" : "+x"(x));
+    }
+  }
+#pragma GCC unroll 12
+  for (auto& x : acc) use(_mm256_castps_si256(x));
+}
 #endif
 
 }  // namespace
@@ -93,6 +135,7 @@ double read_bandwidth(unsigned threads) {
 double int8_peak(unsigned threads) {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512vnni")) return 128.0 * peak_rounds * threads / best_seconds(threads, [](unsigned) { multiply_int8(); });
+  if (__builtin_cpu_supports("avx2")) return 64.0 * peak_rounds * threads / best_seconds(threads, [](unsigned) { multiply_int8_avx2(); });
 #endif
   return 0;
 }
@@ -100,6 +143,7 @@ double int8_peak(unsigned threads) {
 double fp32_peak(unsigned threads) {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512f")) return 32.0 * peak_rounds * threads / best_seconds(threads, [](unsigned) { multiply_fp32(); });
+  if (__builtin_cpu_supports("fma")) return 16.0 * peak_rounds * threads / best_seconds(threads, [](unsigned) { multiply_fp32_avx2(); });
 #endif
   return 0;
 }
