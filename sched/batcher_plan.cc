@@ -15,9 +15,11 @@ std::optional<core::StepPlan> BatcherState::plan_step(Instant now, Actions& out)
   climb(now);
   scheduled_.clear();
   targets_.clear();
-  budget_ = limits.step_tokens_max;
   preempted_ = false;
+  const std::uint32_t kept_back = prompt_budget();
+  budget_ = limits.step_tokens_max - kept_back;
   assign_decodes(now, out);
+  budget_ += kept_back;
   assign_prefills(now, out);
 
   core::StepPlan plan;
@@ -35,6 +37,15 @@ std::optional<core::StepPlan> BatcherState::plan_step(Instant now, Actions& out)
   plan.step = ++step_;
   in_flight_ = true;
   return plan;
+}
+
+/// Decodes go first, but where they alone would fill every step, an eighth of it is kept for prompts: or none would ever begin.
+std::uint32_t BatcherState::prompt_budget() const {
+  const std::uint32_t share = limits.step_tokens_max / 8;
+  if (admitted_choices_ <= limits.step_tokens_max - share) return 0;
+  const bool prompts =
+      queued_ > 0 || std::any_of(running_.begin(), running_.end(), [this](auto slot) { return lacks_rows(streams_[slot]); });
+  return prompts ? share : 0;
 }
 
 void BatcherState::climb(Instant now) {

@@ -258,6 +258,7 @@ class BatcherState {
   bool assign(std::uint32_t slot, std::uint32_t choice, std::uint32_t rows, Instant now, Actions& out);
   BlockId allocate_or_preempt(std::uint32_t slot, Instant now, Actions& out);
   void adopt(BatchStream& s, std::uint32_t choice);
+  std::uint32_t prompt_budget() const;
   bool lacks_rows(const BatchStream& s) const;
   std::uint32_t queue_head() const;
   bool admit(std::uint32_t slot);

@@ -265,6 +265,23 @@ BOOST_AUTO_TEST_CASE(nobody_is_admitted_in_a_step_that_preempts) {
   BOOST_TEST((opened(*b.plan()) == Ids{3}));
 }
 
+BOOST_AUTO_TEST_CASE(decodes_that_would_fill_every_step_leave_an_eighth_to_prompts) {
+  Bench b({.step_tokens_max = 16});
+  for (std::uint64_t id = 1; id <= 20; ++id)
+    b.give(make_run(id, 1, {.prompt = 2, .tokens_max = 30, .family = static_cast<std::uint32_t>(id)}));
+  for (int i = 0; i < 12; ++i) b.step();
+  b.give(make_run(99, 1, {.prompt = 20, .family = 99}));
+  std::uint32_t steps = 0;
+  for (bool sampled = false; !sampled && steps < 100; ++steps) {
+    const auto plan = b.plan();
+    BOOST_REQUIRE(plan.has_value());
+    BOOST_TEST(rows_of(*plan) == 16U);
+    for (const auto& item : plan->items) sampled = sampled || (item.first_position + item.tokens.size() == 20 && !item.samples.empty());
+    b.finish(*plan);
+  }
+  BOOST_TEST(steps == 10U);  // two of sixteen rows each
+}
+
 BOOST_AUTO_TEST_CASE(a_budget_below_the_decodes_goes_round) {
   Bench b({.step_tokens_max = 2});
   const auto run = make_run(1, 1, {.prompt = 2, .choices = 5, .tokens_max = 21});
