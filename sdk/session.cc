@@ -18,6 +18,11 @@ Error closed() {
   return {Code::cancelled, "the client was closed", {}};
 }
 
+/// Wrong keys and versions will not mend themselves.
+bool is_final(Code code) {
+  return code == Code::unauthorized || code == Code::incompatible || code == Code::bad_argument;
+}
+
 std::string with_scheme(const std::string& address) {
   return address.find("://") == std::string::npos ? "tcp://" + address : address;
 }
@@ -138,17 +143,22 @@ void Session::connect_next() {
 
 void Session::handle(Lost& event) {
   if (event.connection != connection_number_) return;
-  failures_[endpoint_] = event.error.message;
-  // Wrong keys and versions will not mend themselves: when nobody else is left, say so at once.
-  const bool final = event.error.code == core::Errc::unauthorized || event.error.code == core::Errc::incompatible ||
-                     event.error.code == core::Errc::bad_argument;
-  if (final && endpoints_.size() == 1 && connects_ == 0) return give_up(to_error(event.error));
-  leave(event.error.message);
+  leave({event.error.message, to_error(event.error).code});
+}
+
+/// What to tell of a round in which no endpoint answered.
+Error Session::nobody() const {
+  const bool all_final = std::all_of(failures_.begin(), failures_.end(), [](const Failure& failure) { return is_final(failure.code); });
+  if (all_final && failures_.size() == 1) return {failures_.front().code, failures_.front().reason, {}};
+  std::string text = all_final ? "no router takes this client:" : "no router answered:";
+  for (std::size_t i = 0; i < endpoints_.size(); ++i) text += " " + endpoints_[i].address + " (" + failures_[i].reason + ")";
+  if (all_final) return {failures_.front().code, text, {}};
+  return {Code::unavailable, text, std::chrono::milliseconds(1000)};
 }
 
 /// Drops the connection and plans the next one. Requests and questions are sent again there.
-void Session::leave(std::string reason) {
-  failures_[endpoint_] = std::move(reason);
+void Session::leave(Failure failure) {
+  failures_[endpoint_] = std::move(failure);
   ++connection_number_;  // whatever the old one still says is not heard
   connection_.reset();
   if (connected_) {
@@ -164,11 +174,7 @@ void Session::leave(std::string reason) {
   for (auto& operation : operations_) operation.sent = false;
   const bool round_over = tried_ >= endpoints_.size();
   if (round_over) tried_ = 0;
-  if (round_over && started_) {
-    std::string text = "no router answered:";
-    for (std::size_t i = 0; i < endpoints_.size(); ++i) text += " " + endpoints_[i].address + " (" + failures_[i] + ")";
-    return give_up({Code::unavailable, text, std::chrono::milliseconds(1000)});
-  }
+  if (round_over && started_) return give_up(nobody());
   connect_at_ = Clock::now() + (round_over ? reconnect_pause : std::chrono::milliseconds(0));
 }
 
@@ -296,7 +302,7 @@ void Session::on(core::Delta& delta) {
   if (received.finish != core::FinishReason::none) return;
   if (delta.first_index != received.tokens.size()) {
     // A router never leaves a gap; if one does, its word is worth nothing: go on elsewhere from what is there.
-    return leave("tokens of request " + stream->result.request_id + " arrived out of order");
+    return leave({"tokens of request " + stream->result.request_id + " arrived out of order", Code::unavailable});
   }
   const auto present = Clock::now();
   if (!delta.tokens.empty()) {
@@ -349,7 +355,9 @@ void Session::on(const core::Failed& failed) {
   if (failed.code == core::Errc::draining && in_time) {
     avoid_until_[endpoint_] = present + avoid_for;
     // Where all of them drain, going round would only go on for ever.
-    if (std::any_of(avoid_until_.begin(), avoid_until_.end(), [&](auto until) { return until <= present; })) return leave(failed.reason);
+    if (std::any_of(avoid_until_.begin(), avoid_until_.end(), [&](auto until) { return until <= present; })) {
+      return leave({failed.reason, Code::draining});
+    }
   }
   const bool passing =
       failed.code == core::Errc::unavailable || failed.code == core::Errc::queue_full || failed.code == core::Errc::draining;
@@ -465,11 +473,13 @@ void Session::timers() {
 
 /// Ends what has waited for a router for too long; its time begins when it was asked, not before.
 void Session::give_up_unreachable(Clock::time_point present) {
-  const auto over = [&](Clock::time_point asked) { return present >= std::max(asked, unavailable_since_) + options_.unavailable_max; };
-  const Error error{
-      Code::unavailable,
-      "no router could be had for " + std::to_string(options_.unavailable_max.count()) + " ms; the last said: " + failures_[endpoint_],
-      std::chrono::milliseconds(1000)};
+  const auto over = [&](Clock::time_point asked) {
+    return present >= std::max(asked, unavailable_since_) + options_.unavailable_max;
+  };
+  const Error error{Code::unavailable,
+                    "no router could be had for " + std::to_string(options_.unavailable_max.count()) +
+                        " ms; the last said: " + failures_[endpoint_].reason,
+                    std::chrono::milliseconds(1000)};
   std::vector<std::shared_ptr<StreamHandle>> lost;
   for (const auto& [id, stream] : streams_) {
     if (over(stream->started)) lost.push_back(stream);

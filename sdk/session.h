@@ -100,6 +100,11 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void run();
   /// False: stopping; the event is dropped.
+  /// What happened at an endpoint last.
+  struct Failure {
+    std::string reason;
+    Code code = Code::unavailable;
+  };
   bool push(Event event);
   void handle(Arrived& event);
   void handle(Lost& event);
@@ -114,7 +119,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_operation(std::uint64_t number, const core::ClientMessage& message);
 
   void connect_next();
-  void leave(std::string reason);
+  void leave(Failure failure);
+  Error nobody() const;
   void send_all();
   void send(StreamHandle& stream);
   void timers();
@@ -130,7 +136,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // Event thread.
   std::vector<Endpoint> endpoints_;
   std::vector<Clock::time_point> avoid_until_;  ///< by endpoint: it said that it drains
-  std::vector<std::string> failures_;           ///< by endpoint: what happened last
+  std::vector<Failure> failures_;               ///< by endpoint
   std::size_t endpoint_ = 0;                    ///< present or last
   std::size_t tried_ = 0;                       ///< endpoints since the last success
   std::uint64_t connection_number_ = 0;

@@ -161,8 +161,8 @@ struct StreamCallbacks {
 
 class SPILLWAY_API Client {
  public:
-  /// Checks the options and connects to the first router that answers. Error: bad_argument, unauthorized, incompatible, or
-  /// unavailable naming every endpoint with what happened there.
+  /// Checks the options and connects to the first router that answers. Error: bad_argument; unauthorized or incompatible when
+  /// every endpoint refuses this client for good; else unavailable. It names every endpoint with what happened there.
   static Result<Client> connect(ClientOptions options);
   ~Client();
   Client(Client&&) noexcept;
