@@ -91,9 +91,11 @@ void Session::run() {
     std::deque<Event> events;
     events.swap(events_);
     lock.unlock();
-    for (auto& event : events) std::visit([this](auto& e) { handle(e); }, event);
-    timers();
+    // A callback may destroy the client: what stands behind it in the batch is not heard any more.
+    for (; !events.empty() && !stopping_; events.pop_front()) std::visit([this](auto& e) { handle(e); }, events.front());
+    if (!stopping_) timers();
     lock.lock();
+    events_.insert(events_.begin(), std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
   }
   // Nothing is pushed any more. What nobody took up yet ends like the rest: somebody may wait for it.
   std::deque<Event> left;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -152,7 +153,7 @@ class Session : public std::enable_shared_from_this<Session> {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Event> events_;
-  bool stopping_ = false;
+  std::atomic<bool> stopping_{false};  ///< set under the mutex; the event thread looks at it between events without
   std::string router_;
   std::vector<std::string> models_;
   std::uint64_t operation_ = 0;

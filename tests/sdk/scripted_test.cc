@@ -65,6 +65,54 @@ BOOST_DATA_TEST_CASE(connect_tells_final_refusals_from_passing_ones, bdata::make
   BOOST_TEST(refused.error().message.find("refused by script") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(no_chunk_comes_after_the_client_was_destroyed_in_a_callback) {
+  std::promise<void> all_arrived;
+  std::atomic<int> submits{0};
+  const ScriptedRouter router([&](const core::ClientMessage& message) -> ScriptedRouter::Answers {
+    if (std::holds_alternative<core::ClientHello>(message)) return {core::ServerHello{}};
+    if (const auto* ping = std::get_if<core::Ping>(&message); ping != nullptr && ping->answer) all_arrived.set_value();
+    const auto* submit = std::get_if<core::Submit>(&message);
+    if (submit == nullptr) return {};
+    ++submits;
+    ScriptedRouter::Answers answers;
+    for (std::uint32_t i = 0; i < 8; ++i) {
+      core::Delta delta;
+      delta.request = submit->request;
+      delta.first_index = i;
+      delta.tokens.resize(1);
+      answers.emplace_back(delta);
+    }
+    answers.emplace_back(core::Ping{1, false});  // its answer: the client has all of them
+    return answers;
+  });
+  auto connected = sdk::Client::connect(to({router.endpoint()}));
+  BOOST_REQUIRE(connected.ok());
+  auto client = std::make_unique<sdk::Client>(std::move(*connected));
+  std::promise<void> go;
+  int chunks = 0;
+  std::promise<sdk::Code> ended;
+  sdk::StreamCallbacks callbacks;
+  callbacks.on_chunk = [&, wait = go.get_future().share()](const sdk::Chunk&) {
+    if (++chunks == 1) wait.wait();   // the others gather behind this one
+    if (chunks == 2) client.reset();  // the first of the gathered
+  };
+  callbacks.on_end = [&](const sdk::Result<sdk::Completion>& done) { ended.set_value(done ? sdk::Code::ok : done.error().code); };
+  sdk::Request request;
+  request.prompt = "Hello";
+  auto stream = client->stream(request, std::move(callbacks));
+  BOOST_REQUIRE(stream.ok());
+  BOOST_REQUIRE((all_arrived.get_future().wait_for(patience) == std::future_status::ready));
+  auto late = client->stream(request);  // gathers behind them
+  BOOST_REQUIRE(late.ok());
+  go.set_value();
+  BOOST_TEST((ended.get_future().get() == sdk::Code::cancelled));
+  const auto rest = late->wait();
+  BOOST_REQUIRE(!rest.ok());
+  BOOST_TEST((rest.error().code == sdk::Code::cancelled));
+  BOOST_TEST(chunks == 2);
+  BOOST_TEST(submits == 1);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace spillway::tests
