@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "core/digest.h"
 #include "sdk/session.h"
 
@@ -15,6 +17,11 @@ Error to_error(core::Errc code, const std::string& message, core::Duration retry
 
 Error to_error(const core::Error& error) {
   return to_error(error.code, error.message, error.retry_after);
+}
+
+core::Duration bounded(std::chrono::milliseconds wait) {
+  constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365 * 100);
+  return std::clamp(wait, -longest, longest);
 }
 
 Result<core::Submit> to_submit(const Request& request) {
@@ -42,7 +49,7 @@ Result<core::Submit> to_submit(const Request& request) {
   submit.ignore_eos = request.ignore_eos;
   submit.logprobs = request.logprobs;
   submit.service_class = static_cast<core::ServiceClass>(request.service_class);
-  submit.deadline = request.deadline;
+  submit.deadline = bounded(request.deadline);
   submit.traceparent = request.traceparent;
   if (request.n == 0) return Error{Code::bad_argument, "n = 0: ask for at least one choice", {}};
   if (request.n > 4096) return Error{Code::bad_argument, "n = " + std::to_string(request.n) + ": want at most 4096", {}};

@@ -129,8 +129,8 @@ void Session::connect_next() {
   options.hello.client = {core::random_u64()};
   options.hello.tenant = options_.tenant;
   options.hello.token = options_.token;
-  options.connect_max = options_.connect_timeout;
-  options.silence_max = options_.silence_max;
+  options.connect_max = bounded(options_.connect_timeout);
+  options.silence_max = bounded(options_.silence_max);
   const std::uint64_t number = ++connection_number_;
   net::ClientConnection::Callbacks callbacks;
   callbacks.on_message = [this, number](core::ClientMessage&& message) { push(Arrived{number, std::move(message)}); };
@@ -353,7 +353,7 @@ void Session::on(const core::Failed& failed) {
   if (!stream) return;
   if (stream->cancel_by && failed.code == core::Errc::cancelled) return finish_cancelled(stream);
   const auto present = Clock::now();
-  const bool in_time = present - stream->last_arrival < options_.unavailable_max;
+  const bool in_time = present < stream->last_arrival + bounded(options_.unavailable_max);
   if (failed.code == core::Errc::draining && in_time) {
     avoid_until_[endpoint_] = present + avoid_for;
     // Where all of them drain, going round would only go on for ever.
@@ -365,7 +365,8 @@ void Session::on(const core::Failed& failed) {
       failed.code == core::Errc::unavailable || failed.code == core::Errc::queue_full || failed.code == core::Errc::draining;
   if (stream->accepted && passing && in_time) {
     // It ran before, so it is not refused for a moment's lack of room.
-    stream->retry_at = present + std::max(std::chrono::duration_cast<std::chrono::milliseconds>(failed.retry_after), reconnect_pause);
+    stream->retry_at = present + std::max(bounded(std::chrono::duration_cast<std::chrono::milliseconds>(failed.retry_after)),
+                                          core::Duration(reconnect_pause));
     return;
   }
   end(stream, to_error(failed.code, failed.reason, failed.retry_after));
@@ -413,7 +414,7 @@ Result<Done> Session::operate(std::uint64_t operation, core::ClientMessage reque
   if (on_event_thread()) return Error{Code::bad_argument, "this call waits, so it cannot be made from a callback", {}};
   auto done = std::make_shared<std::promise<Result<Done>>>();
   auto future = done->get_future();
-  if (!push(Operation{operation, std::move(request), std::move(take), Clock::now() + timeout, done})) return closed();
+  if (!push(Operation{operation, std::move(request), std::move(take), Clock::now() + bounded(timeout), done})) return closed();
   return future.get();
 }
 
@@ -453,7 +454,7 @@ void Session::timers() {
       // Said once more: the router that heard it may be gone, and the next one was given the request again.
       if (connected_) connection_->send(core::ClientCancel{stream->id});
       finish_cancelled(stream);
-    } else if (stream->timeout.count() > 0 && present >= stream->started + stream->timeout) {
+    } else if (stream->timeout.count() > 0 && present >= stream->started + bounded(stream->timeout)) {
       if (connected_) connection_->send(core::ClientCancel{stream->id});
       end(stream,
           Error{Code::timeout, "the request took longer than its time-out of " + std::to_string(stream->timeout.count()) + " ms", {}});
@@ -476,7 +477,7 @@ void Session::timers() {
 /// Ends what has waited for a router for too long; its time begins when it was asked, not before.
 void Session::give_up_unreachable(Clock::time_point present) {
   const auto over = [&](Clock::time_point asked) {
-    return present >= std::max(asked, unavailable_since_) + options_.unavailable_max;
+    return present >= std::max(asked, unavailable_since_) + bounded(options_.unavailable_max);
   };
   const Error error{Code::unavailable,
                     "no router could be had for " + std::to_string(options_.unavailable_max.count()) +

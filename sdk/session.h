@@ -168,4 +168,6 @@ Error to_error(core::Errc code, const std::string& message, core::Duration retry
 Result<core::Submit> to_submit(const Request& request);
 Token to_token(const core::TokenOut& token);
 
+/// The same length of time for the clock; more than a hundred years count as a hundred, so that no point in time overflows.
+core::Duration bounded(std::chrono::milliseconds wait);
 }  // namespace spillway::sdk

@@ -113,6 +113,36 @@ BOOST_AUTO_TEST_CASE(no_chunk_comes_after_the_client_was_destroyed_in_a_callback
   BOOST_TEST(submits == 1);
 }
 
+BOOST_AUTO_TEST_CASE(the_longest_time_limits_are_no_time_limits) {
+  const ScriptedRouter router([](const core::ClientMessage& message) -> ScriptedRouter::Answers {
+    if (std::holds_alternative<core::ClientHello>(message)) return {core::ServerHello{}};
+    if (const auto* asked = std::get_if<core::StatusRequest>(&message)) return {core::StatusReply{asked->operation, {}, {}, {}}};
+    if (const auto* submit = std::get_if<core::Submit>(&message)) {
+      // The first time it is refused for a moment, then it ends.
+      if (!submit->resumed) {
+        core::Accepted accepted;
+        accepted.request = submit->request;
+        return {accepted, core::Failed{submit->request, core::Errc::unavailable, "not now", core::Duration{1}}};
+      }
+      core::Finished finished;
+      finished.request = submit->request;
+      return {finished};
+    }
+    return {};
+  });
+  auto options = to({router.endpoint()});
+  options.connect_timeout = options.silence_max = options.unavailable_max = for_ever;
+  auto client = sdk::Client::connect(options);
+  BOOST_REQUIRE_MESSAGE(client.ok(), (client ? "" : client.error().message));
+  const auto status = client->status(for_ever);
+  BOOST_TEST(status.ok(), (status ? "" : status.error().message));
+  sdk::Request request;
+  request.prompt = "Hello";
+  request.timeout = request.deadline = for_ever;
+  const auto done = client->complete(request);
+  BOOST_TEST(done.ok(), (done ? "" : done.error().message));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace spillway::tests
