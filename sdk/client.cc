@@ -182,21 +182,29 @@ Result<MoveResult> Client::move(const std::string& request_id, const std::string
     if (const auto* update = std::get_if<core::OperationUpdate>(&message)) *last = *update;
     return last->done;
   };
-  if (auto done = handle_->session->operate(number, core::MoveRequest{number, request, node}, take, timeout); !done) return done.error();
-  if (last->code != core::Errc::ok) return to_error(last->code, last->text, {});
-  if (!last->move.committed) {
-    const auto code = last->move.code == core::Errc::ok ? core::Errc::unavailable : last->move.code;
-    return to_error(code, last->move.reason, {});
-  }
+  const auto sent = handle_->session->operate(number, core::MoveRequest{number, request, node}, take, timeout);
+  if (!sent) return sent.error();
   MoveResult result = to_move(last->move);
   result.destination = node;
-  // The answer has the source's id, and ids are made of names.
-  if (const auto names = status(); names) {
-    for (const auto& one : names->nodes) {
-      if (core::node_id(one.name) == last->move.source) result.source = one.name;
+  const bool moved = last->code == core::Errc::ok && last->move.committed;
+  if (moved || *sent > 1) {
+    const auto cluster = status();
+    // The answer has the source's id, and ids are made of names.
+    for (const auto& one : cluster ? cluster->nodes : std::vector<NodeInfo>()) {
+      if (moved && core::node_id(one.name) == last->move.source) result.source = one.name;
+    }
+    if (moved) return result;
+    // The router that died may have moved the stream and not lived to say so: then the next one refuses to move it to where it is.
+    for (const auto& stream : cluster ? cluster->streams : std::vector<StreamInfo>()) {
+      if (stream.request_id != core::to_hex(request) || stream.node != node) continue;
+      MoveResult before;
+      before.committed = true;
+      before.destination = node;
+      return before;
     }
   }
-  return result;
+  if (last->code != core::Errc::ok) return to_error(last->code, last->text, {});
+  return to_error(last->move.code == core::Errc::ok ? core::Errc::unavailable : last->move.code, last->move.reason, {});
 }
 
 Result<DrainProgress> Client::drain(const std::string& node, DrainMode mode, const std::function<void(const DrainProgress&)>& progress,

@@ -266,8 +266,13 @@ void Session::handle(Cancel& event) {
 void Session::send_all() {
   for (auto& [id, stream] : streams_) send(*stream);
   for (auto& operation : operations_) {
-    if (!operation.sent) operation.sent = connection_->send(operation.request);
+    if (!operation.sent) send(operation);
   }
+}
+
+void Session::send(Operation& operation) {
+  operation.sent = connection_->send(operation.request);
+  if (operation.sent) ++operation.times;
 }
 
 void Session::send(StreamHandle& stream) {
@@ -410,9 +415,9 @@ std::uint64_t Session::next_operation() {
   return ++operation_;
 }
 
-Result<Done> Session::operate(std::uint64_t operation, core::ClientMessage request, Take take, std::chrono::milliseconds timeout) {
+Result<std::uint32_t> Session::operate(std::uint64_t operation, core::ClientMessage request, Take take, std::chrono::milliseconds timeout) {
   if (on_event_thread()) return Error{Code::bad_argument, "this call waits, so it cannot be made from a callback", {}};
-  auto done = std::make_shared<std::promise<Result<Done>>>();
+  auto done = std::make_shared<std::promise<Result<std::uint32_t>>>();
   auto future = done->get_future();
   if (!push(Operation{operation, std::move(request), std::move(take), Clock::now() + bounded(timeout), done})) return closed();
   return future.get();
@@ -420,7 +425,7 @@ Result<Done> Session::operate(std::uint64_t operation, core::ClientMessage reque
 
 void Session::handle(Operation& event) {
   operations_.push_back(std::move(event));
-  if (connected_) operations_.back().sent = connection_->send(operations_.back().request);
+  if (connected_) send(operations_.back());
 }
 
 void Session::on_operation(std::uint64_t number, const core::ClientMessage& message) {
@@ -428,8 +433,9 @@ void Session::on_operation(std::uint64_t number, const core::ClientMessage& mess
     if (it->number != number) continue;
     if (!it->take(message)) return;
     const auto done = it->done;
+    const std::uint32_t times = it->times;
     operations_.erase(it);
-    return done->set_value(Done{});
+    return done->set_value(times);
   }
 }
 

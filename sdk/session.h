@@ -70,7 +70,8 @@ class Session : public std::enable_shared_from_this<Session> {
 
   /// Sends an operator's request and waits for the reply that `take` accepts (true = the last one).
   using Take = std::function<bool(const core::ClientMessage&)>;
-  Result<Done> operate(std::uint64_t operation, core::ClientMessage request, Take take, std::chrono::milliseconds timeout);
+  /// How often the request was sent: again at every further router.
+  Result<std::uint32_t> operate(std::uint64_t operation, core::ClientMessage request, Take take, std::chrono::milliseconds timeout);
   std::uint64_t next_operation();
 
  private:
@@ -93,19 +94,20 @@ class Session : public std::enable_shared_from_this<Session> {
     core::ClientMessage request;
     Take take;
     Clock::time_point until;
-    std::shared_ptr<std::promise<Result<Done>>> done;
+    std::shared_ptr<std::promise<Result<std::uint32_t>>> done;
     Clock::time_point asked = Clock::now();
-    bool sent = false;
+    bool sent = false;        // on the present connection
+    std::uint32_t times = 0;  // sent, on all connections
   };
   using Event = std::variant<Arrived, Lost, Begin, Cancel, Operation>;
-
-  void run();
-  /// False: stopping; the event is dropped.
   /// What happened at an endpoint last.
   struct Failure {
     std::string reason;
     Code code = Code::unavailable;
   };
+
+  void run();
+  /// False: stopping; the event is dropped.
   bool push(Event event);
   void handle(Arrived& event);
   void handle(Lost& event);
@@ -124,6 +126,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Error nobody() const;
   void send_all();
   void send(StreamHandle& stream);
+  void send(Operation& operation);
   void timers();
   void give_up_unreachable(Clock::time_point present);
   Clock::time_point next_timer() const;
@@ -165,9 +168,9 @@ class Session : public std::enable_shared_from_this<Session> {
 /// Between the library's types and the wire's.
 Error to_error(const core::Error& error);
 Error to_error(core::Errc code, const std::string& message, core::Duration retry_after);
+/// The same length of time for the clock; more than a hundred years count as a hundred, so that no point in time overflows.
+core::Duration bounded(std::chrono::milliseconds wait);
 Result<core::Submit> to_submit(const Request& request);
 Token to_token(const core::TokenOut& token);
 
-/// The same length of time for the clock; more than a hundred years count as a hundred, so that no point in time overflows.
-core::Duration bounded(std::chrono::milliseconds wait);
 }  // namespace spillway::sdk

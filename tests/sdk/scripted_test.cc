@@ -143,6 +143,65 @@ BOOST_AUTO_TEST_CASE(the_longest_time_limits_are_no_time_limits) {
   BOOST_TEST(done.ok(), (done ? "" : done.error().message));
 }
 
+namespace {
+
+struct MovedBefore {
+  const char* rule;
+  const char* runs_on;  // what the second router says
+  bool want;
+  friend std::ostream& operator<<(std::ostream& out, const MovedBefore& c) { return out << c.rule; }
+};
+
+const MovedBefore moves_before[] = {
+    {"the first router had moved it: committed", "green", true},
+    {"the stream is elsewhere: the second router's error", "red", false},
+};
+
+}  // namespace
+
+BOOST_DATA_TEST_CASE(a_move_whose_router_died_is_judged_by_where_the_stream_runs, bdata::make(moves_before), c) {
+  constexpr core::RequestId request{{7, 9}};
+  std::promise<void> asked;
+  auto first = std::make_unique<ScriptedRouter>([&](const core::ClientMessage& message) -> ScriptedRouter::Answers {
+    if (std::holds_alternative<core::ClientHello>(message)) return {core::ServerHello{}};
+    if (std::holds_alternative<core::MoveRequest>(message)) asked.set_value();
+    return {};
+  });
+  const ScriptedRouter second([&](const core::ClientMessage& message) -> ScriptedRouter::Answers {
+    if (std::holds_alternative<core::ClientHello>(message)) return {core::ServerHello{}};
+    if (const auto* move = std::get_if<core::MoveRequest>(&message)) {
+      core::OperationUpdate update;
+      update.operation = move->operation;
+      update.done = true;
+      update.code = core::Errc::already_exists;
+      update.text = "the stream runs on green already";
+      return {update};
+    }
+    const auto* status = std::get_if<core::StatusRequest>(&message);
+    if (status == nullptr) return {};
+    core::StatusReply reply;
+    reply.operation = status->operation;
+    for (const char* name : {"red", "green"}) reply.nodes.emplace_back().name = name;
+    auto& stream = reply.streams.emplace_back();
+    stream.key.request = request;
+    stream.node = core::node_id(c.runs_on);
+    return {reply};
+  });
+  auto client = sdk::Client::connect(to({first->endpoint(), second.endpoint()}));
+  BOOST_REQUIRE(client.ok());
+  auto moving = std::async(std::launch::async, [&] { return client->move(core::to_hex(request), "green", patience); });
+  BOOST_REQUIRE((asked.get_future().wait_for(patience) == std::future_status::ready));
+  first.reset();
+  const auto moved = moving.get();
+  BOOST_TEST(moved.ok() == c.want);
+  if (moved) {
+    BOOST_TEST(moved->committed);
+    BOOST_TEST(moved->destination == "green");
+  } else {
+    BOOST_TEST(moved.error().message == "the stream runs on green already");
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace spillway::tests

@@ -183,7 +183,8 @@ class SPILLWAY_API Client {
 
   // For operators.
   Result<ClusterStatus> status(std::chrono::milliseconds timeout = std::chrono::milliseconds(5000));
-  /// Carries a running request to another node and waits for the end of the move.
+  /// Carries a running request to another node and waits for the end of the move. When the router dies meanwhile the next one is
+  /// asked; where the first had committed the move already, nothing is known but that: `committed` is set and all figures are 0.
   Result<MoveResult> move(const std::string& request_id, const std::string& node,
                           std::chrono::milliseconds timeout = std::chrono::milliseconds(60000));
   /// Empties a node (or lets it take work again) and waits for the end. `progress` is called on the event thread.
