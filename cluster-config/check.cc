@@ -170,7 +170,7 @@ void check_nodes(const Draft& draft, Report& report) {
     const std::string word{to_string(role)};
     report.add(ErrorKind::missing_nodes, "nodes", "want a node with the role " + word, "add \"" + word + "\" to the `roles` of a node");
   }
-  if (present.has(Role::worker) && cluster.models.empty()) {
+  if (present.has(Role::worker) && cluster.models.empty() && !report.failed_in("models")) {
     report.add(ErrorKind::missing_key, "models", "is missing: want at least one model for the workers", "add [models.\"smollm2-135m\"]");
   }
 }
@@ -180,6 +180,7 @@ void check_callers(const Draft& draft, Report& report) {
   for (std::size_t i = 0; i < security.clients.size(); ++i) {
     const auto path = "security.clients[" + std::to_string(i) + "]";
     check_references(security.clients[i].tenants, draft.cluster.tenants, "tenant", path + ".tenants", report);
+    if (report.failed_in("nodes") || report.failed_in("pools")) return;
   }
   std::set<std::string> secrets;
   for (std::size_t i = 0; i < security.tokens.size(); ++i) {

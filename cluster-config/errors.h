@@ -47,7 +47,7 @@ inline constexpr std::size_t error_kinds = static_cast<std::size_t>(ErrorKind::t
 
 std::string_view to_string(ErrorKind kind);
 
-/// One thing wrong. `line` counts from 1; 0 = the whole file.
+/// One thing wrong. `line` counts from 1; 0 = the file itself (unreadable, too large).
 struct ConfigError {
   ErrorKind kind = ErrorKind::syntax;
   std::string file;

@@ -12,7 +12,7 @@ void Report::place(const std::string& key, const Tree& tree) {
 }
 
 void Report::add(ErrorKind kind, const std::string& key, std::string want, std::string fix) {
-  Place place;
+  Place place{1, {}};  // what the file lacks as a whole is missing from its top
   if (const auto exact = places_.find(key); exact != places_.end()) {
     place = exact->second;
   } else {
@@ -32,6 +32,10 @@ void Report::add_at(ErrorKind kind, const std::string& key, const Tree& element,
   push({kind, file_, element.line, key, show(element), std::move(want), std::move(fix)});
 }
 
+bool Report::failed_in(std::string_view table) const {
+  return std::any_of(errors_.begin(), errors_.end(), [&](const ConfigError& error) { return error.key.starts_with(table); });
+}
+
 void Report::push(ConfigError error) {
   if (errors_.size() >= errors_max) {
     ++left_out_;
@@ -47,8 +51,13 @@ void Report::push(ConfigError error) {
 ConfigErrors Report::take() {
   std::stable_sort(errors_.begin(), errors_.end(), [](const ConfigError& a, const ConfigError& b) { return a.line < b.line; });
   if (left_out_ > 0) {
-    errors_.push_back(
-        {ErrorKind::too_many_errors, file_, 0, {}, {}, "and " + std::to_string(left_out_) + " more errors", "correct those above first"});
+    errors_.push_back({ErrorKind::too_many_errors,
+                       file_,
+                       errors_.back().line,
+                       {},
+                       {},
+                       "and " + std::to_string(left_out_) + " more errors",
+                       "correct those above first"});
   }
   return std::move(errors_);
 }

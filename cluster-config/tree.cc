@@ -158,7 +158,7 @@ tl::expected<Tree, ConfigError> parse_tree(std::string_view text, std::string_vi
   } catch (const toml::parse_error& error) {
     return tl::make_unexpected(syntax_error(file, error.source().begin.line, error.description()));
   } catch (const std::exception& error) {
-    return tl::make_unexpected(syntax_error(file, 0, error.what()));
+    return tl::make_unexpected(syntax_error(file, 1, error.what()));
   }
 }
 

@@ -144,9 +144,8 @@ struct Tally {
       BOOST_REQUIRE(message.size() <= message_bytes_max);
       BOOST_REQUIRE_MESSAGE(is_utf8(message), message);
       BOOST_REQUIRE_MESSAGE(!error.want.empty() && !error.fix.empty(), message);
-      const bool whole_file =
-          error.kind == ErrorKind::unreadable || error.kind == ErrorKind::too_large || error.kind == ErrorKind::too_many_errors;
-      BOOST_REQUIRE_MESSAGE(whole_file || error.line > 0 || !error.key.empty(), message);
+      const bool file_itself = error.kind == ErrorKind::unreadable || error.kind == ErrorKind::too_large;
+      BOOST_REQUIRE_MESSAGE(file_itself || error.line > 0, message);
     }
   }
 

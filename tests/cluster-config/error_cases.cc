@@ -17,10 +17,16 @@ std::vector<ErrorCase> file_cases() {
        "16"},
       {"many brackets are refused before they are parsed", small_cluster("x = [[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]\n"), K::too_deep, "", 5,
        "16"},
-      {"without version the file is refused", node, K::missing_version, "version", 0, "begin the file with `version = 1`"},
+      {"without version the file is refused", node, K::missing_version, "version", 1, "begin the file with `version = 1`"},
       {"version stands first", "cluster.name = \"c\"\nversion = 1\n" + node, K::version_not_first, "version", 2, "before all other keys"},
       {"an unknown version is refused and nothing else said", "version = 2\nnonsense = true\n", K::unknown_version, "version", 1, "want 1"},
       {"a version that is no number is refused", "version = \"1\"\n" + node, K::wrong_type, "version", 1, "want 1"},
+      {"an empty list of nodes is none", "version = 1\nnodes = []\n[models.m]\n", K::missing_nodes, "nodes", 2, "[[nodes]]"},
+      {"nodes of the wrong type are not missing too", "version = 1\nnodes = 3\n[models.m]\n", K::wrong_type, "nodes", 2, "[[nodes]]"},
+      {"a pool without a range is not missing nodes too", "version = 1\n[models.m]\n[[pools]]\nname = \"e\"\n", K::bad_pool,
+       "pools[0].name", 4, "edge-[1-16]"},
+      {"models of the wrong type are not missing too", "version = 1\nmodels = 3\n[[nodes]]\nname = \"a\"\n", K::wrong_type, "models", 2,
+       "[models]"},
   };
 }
 
@@ -180,12 +186,12 @@ std::vector<ErrorCase> cross_cases() {
        "below spill.free_high_percent"},
       {"credit covers a frame", small_cluster("[limits]\ncredit_bytes = \"100KiB\"\n"), K::out_of_order, "limits.credit_bytes", 6,
        "limits.frame_bytes_max"},
-      {"a cluster has a node", "version = 1\n[models.m]\n", K::missing_nodes, "nodes", 0, "[[nodes]]"},
+      {"a cluster has a node", "version = 1\n[models.m]\n", K::missing_nodes, "nodes", 1, "[[nodes]]"},
       {"a cluster has a router", "version = 1\n[models.m]\n[[nodes]]\nname = \"a\"\nroles = [\"worker\"]\n", K::missing_nodes, "nodes", 3,
        "role router"},
       {"a cluster has a worker", "version = 1\n[models.m]\n[[nodes]]\nname = \"a\"\nroles = [\"router\"]\n", K::missing_nodes, "nodes", 3,
        "role worker"},
-      {"a worker has a model", "version = 1\n[[nodes]]\nname = \"a\"\n", K::missing_key, "models", 0, "at least one model"},
+      {"a worker has a model", "version = 1\n[[nodes]]\nname = \"a\"\n", K::missing_key, "models", 1, "at least one model"},
   };
 }
 
@@ -203,7 +209,7 @@ std::vector<ErrorCase> security_cases() {
        K::key_required, "pools[0].public_keys", 6, "\"e1\""},
       {"off loopback curve cannot be off", far + key + secret + "curve = false\n", K::curve_required, "security.curve", 9,
        "nodes[0].address"},
-      {"off loopback the cluster has a secret", far + key, K::secret_required, "security.secret_file", 0, "spillway keys secret"},
+      {"off loopback the cluster has a secret", far + key, K::secret_required, "security.secret_file", 1, "spillway keys secret"},
       {"two nodes with one key", remote_cluster("[[nodes]]\nname = \"c\"\naddress = \"10.0.0.3\"\npublic_key = \"" + some_key(1) + "\"\n"),
        K::duplicate, "nodes[2].public_key", 15, "\"a\" has the same"},
       {"a client with the key of a node",

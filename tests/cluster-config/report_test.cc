@@ -19,13 +19,16 @@ BOOST_AUTO_TEST_CASE(an_error_stands_at_its_key_or_the_table_around_it) {
   BOOST_TEST(report.has("nodes.a.port"));
   BOOST_TEST(!report.has("nodes.a.zone"));
   BOOST_TEST(!report.failed());
+  BOOST_TEST(!report.failed_in("nodes"));
   report.add(ErrorKind::bad_name, "nodes.a.port", "w", "f");
   report.add(ErrorKind::bad_name, "nodes.a.zone", "w", "f");
   report.add(ErrorKind::bad_name, "other", "w", "f");
   BOOST_TEST(report.failed());
+  BOOST_TEST(report.failed_in("nodes.a"));
+  BOOST_TEST(!report.failed_in("models"));
   const auto errors = report.take();
   BOOST_REQUIRE(errors.size() == 3U);
-  BOOST_TEST(errors[0].line == 0U);
+  BOOST_TEST(errors[0].line == 1U);
   BOOST_TEST(errors[1].line == 2U);
   BOOST_TEST(errors[1].value.empty());
   BOOST_TEST(errors[2].line == 3U);
@@ -46,6 +49,7 @@ BOOST_AUTO_TEST_CASE(the_list_is_cut_and_says_so) {
   BOOST_TEST(loaded.error().size() == errors_max + 1);
   BOOST_TEST(to_string(loaded.error().back().kind) == "too_many_errors");
   BOOST_TEST((loaded.error().back().want.find("more errors") != std::string::npos));
+  BOOST_TEST(loaded.error().back().line == errors_max + 1);  // that of the last one shown
 }
 
 BOOST_AUTO_TEST_SUITE_END()
