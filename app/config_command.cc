@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "app/client_options.h"
+#include "app/cluster_file.h"
 #include "app/commands.h"
 #include "app/terminal.h"
 #include "cluster-config/load.h"
@@ -44,7 +45,7 @@ json::array to_json(const config::ConfigErrors& errors) {
 int check(const ConfigFlags& flags) {
   const auto file = config::find_config(flags.file.empty() ? std::nullopt : std::optional<std::filesystem::path>{flags.file});
   if (!file) return complain(file.error().message, 2);
-  const auto loaded = config::load_cluster(*file);
+  const auto loaded = load_cluster_and_models(*file);
   if (flags.json) {
     json::object out{{"file", file->string()}, {"ok", loaded.has_value()}};
     out["errors"] = loaded ? json::array{} : to_json(loaded.error());

@@ -9,9 +9,9 @@
 
 #include "actors/node_host.h"
 #include "app/client_options.h"
+#include "app/cluster_file.h"
 #include "app/commands.h"
 #include "app/signals.h"
-#include "cluster-config/load.h"
 #include "core/log.h"
 
 namespace spillway::app {
@@ -34,7 +34,7 @@ int node(const NodeFlags& flags) {
     return complain("--log-level " + flags.log_level + ": want trace, debug, info, warn, error or off", 2);
   }
   core::log_init(flags.name, level);
-  const auto cluster = config::load_cluster(flags.file);
+  const auto cluster = load_cluster_and_models(flags.file);
   if (!cluster) return complain(config::to_error(cluster.error()).message, 2);
   // Before the first thread starts, so that every thread leaves the signals to `wait`.
   Signals signals;

@@ -13,9 +13,9 @@
 #include <map>
 
 #include "app/client_options.h"
+#include "app/cluster_file.h"
 #include "app/commands.h"
 #include "app/signals.h"
-#include "cluster-config/load.h"
 #include "core/log.h"
 #include "sched/backoff.h"
 
@@ -230,7 +230,7 @@ int up(const UpFlags& flags) {
     return complain("--log-level " + flags.log_level + ": want trace, debug, info, warn, error or off", 2);
   }
   core::log_init("up", level);
-  const auto cluster = config::load_cluster(flags.file);
+  const auto cluster = load_cluster_and_models(flags.file);
   if (!cluster) return complain(config::to_error(cluster.error()).message, 2);
   const Signals signals;
   return Supervisor(flags, *cluster).run(signals);

@@ -1,5 +1,6 @@
 #include "cluster-config/check.h"
 
+#include <algorithm>
 #include <set>
 #include <unordered_map>
 
@@ -101,9 +102,26 @@ void check_references(const std::vector<std::string>& used, const Map& known, st
   }
 }
 
+/// A real model has a file of its own or a name that can be pulled.
+void check_known(const Draft& draft, const Model& model, Report& report) {
+  const auto& names = draft.known_models;
+  const auto path = "models." + model.name;
+  if (names.empty() || model.kind != ModelKind::gguf || report.has(path + ".path") || !is_model_name(model.name)) return;
+  if (report.failed_in(path + '.')) return;
+  if (std::find(names.begin(), names.end(), model.known) != names.end()) return;
+  std::string all;
+  for (const auto& name : names) all += (all.empty() ? "" : ", ") + name;
+  const auto near = nearest(model.known, {names.begin(), names.end()});
+  report.add(ErrorKind::unknown_reference, report.has(path + ".known") ? path + ".known" : path,
+             "want `path` or a known model (" + all + "): there is no " + in_quotes(model.known),
+             near.empty() ? "add `path = \"FILE.gguf\"`, `known = \"" + names.front() + "\"` or `kind = \"paced\"`"
+                          : "did you mean " + in_quotes(near) + "?");
+}
+
 void check_models(const Draft& draft, Report& report) {
   for (const auto& [name, model] : draft.cluster.models) {
     const auto path = "models." + name;
+    check_known(draft, model, report);
     if (!is_model_name(name)) {
       report.add(ErrorKind::bad_name, path, "want a model name of 1 to 127 letters, digits and . _ - / : behind a letter or digit",
                  "for example: [models.\"smollm2-135m\"]");
@@ -162,6 +180,7 @@ void check_nodes(const Draft& draft, Report& report) {
     check_serving(draft, i, report);
   }
   if (cluster.nodes.empty()) {
+    if (report.failed_in("nodes") || report.failed_in("pools")) return;
     report.add(ErrorKind::missing_nodes, "nodes", "want at least one node", "add [[nodes]] with a name");
     return;
   }
@@ -180,7 +199,6 @@ void check_callers(const Draft& draft, Report& report) {
   for (std::size_t i = 0; i < security.clients.size(); ++i) {
     const auto path = "security.clients[" + std::to_string(i) + "]";
     check_references(security.clients[i].tenants, draft.cluster.tenants, "tenant", path + ".tenants", report);
-    if (report.failed_in("nodes") || report.failed_in("pools")) return;
   }
   std::set<std::string> secrets;
   for (std::size_t i = 0; i < security.tokens.size(); ++i) {

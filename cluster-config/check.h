@@ -17,6 +17,7 @@ struct Draft {
   std::vector<std::string> node_paths;  ///< of each node of `cluster`: "nodes[0]" or, for members, "pools[0]"
   std::optional<bool> curve_wish;       ///< security.curve as written
   std::uint64_t (*name_id)(std::string_view) = core::name_id;
+  std::vector<std::string> known_models;  ///< as in ParseOptions
 };
 
 /// Everything that no key can tell alone: names, digests, ports, references, security, order. Sets ids and security.curve.

@@ -33,7 +33,7 @@ enum class ErrorKind : std::uint8_t {
   name_collision,     ///< two names with one 64-bit digest
   port_collision,     ///< two nodes on one address and port
   port_overflow,      ///< a port beyond 65535
-  unknown_reference,  ///< a model or tenant that the file does not define
+  unknown_reference,  ///< a model or tenant that the file does not define, a known model that nobody knows
   exclusive,          ///< two keys that exclude each other
   not_applicable,     ///< a key that has no meaning with another's value
   out_of_order,       ///< two keys that must rise, do not

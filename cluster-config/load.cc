@@ -22,6 +22,7 @@ class Builder {
  public:
   Builder(const Tree& root, const ParseOptions& options, Report& report) : root_{root}, options_{options}, report_{report} {
     draft_.name_id = options.name_id;
+    draft_.known_models = options.known_models;
   }
 
   Draft run() {
@@ -322,7 +323,7 @@ Loaded parse_cluster(std::string_view text, std::string_view file, const ParseOp
   return std::move(draft.cluster);
 }
 
-Loaded load_cluster(const std::filesystem::path& file) {
+Loaded load_cluster(const std::filesystem::path& file, const std::vector<std::string>& known_models) {
   std::error_code code;
   const auto kind = std::filesystem::status(file, code).type();
   std::ifstream in{file, std::ios::binary};
@@ -334,7 +335,7 @@ Loaded load_cluster(const std::filesystem::path& file) {
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));
   if (text.size() > file_bytes_max) return too_large(file.string());
-  auto loaded = parse_cluster(text, file.string(), {.directory = file.parent_path()});
+  auto loaded = parse_cluster(text, file.string(), {.directory = file.parent_path(), .known_models = known_models});
   if (loaded) loaded->file = file;
   return loaded;
 }

@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "cluster-config/cluster.h"
 #include "cluster-config/errors.h"
@@ -23,10 +25,12 @@ using Loaded = tl::expected<Cluster, ConfigErrors>;
 struct ParseOptions {
   std::filesystem::path directory;                             ///< relative paths in the text are taken from here
   std::uint64_t (*name_id)(std::string_view) = core::name_id;  ///< tests of digest collisions put their own here
+  std::vector<std::string> known_models = {};                  ///< names that `known` may have; empty: they are not checked
 };
 
 /// Reads and checks a cluster file. Touches no other file: models, keys and secrets are opened by those who use them.
-Loaded load_cluster(const std::filesystem::path& file);
+/// `known_models` as in ParseOptions.
+Loaded load_cluster(const std::filesystem::path& file, const std::vector<std::string>& known_models = {});
 
 /// The same for a text; `file` is only named in errors.
 Loaded parse_cluster(std::string_view text, std::string_view file, const ParseOptions& options = {});

@@ -33,7 +33,7 @@ BOOST_AUTO_TEST_CASE(a_good_file_as_json) {
 BOOST_AUTO_TEST_CASE(all_errors_of_a_bad_file_go_to_stderr_one_a_line) {
   const TestFolder folder;
   const auto file = folder.file("c.toml");
-  std::ofstream{file} << "version = 1\n[models.m]\n[[nodes]]\nname = \"a\"\nthread = 2\nport = 0\n";
+  std::ofstream{file} << "version = 1\n[models.smollm2-135m]\n[[nodes]]\nname = \"a\"\nthread = 2\nport = 0\n";
   const auto done = run_command({"config", "check", file});
   BOOST_TEST(done.status == 1);
   BOOST_TEST(done.out == "");
@@ -52,6 +52,16 @@ BOOST_AUTO_TEST_CASE(all_errors_of_a_bad_file_go_to_stderr_one_a_line) {
   BOOST_TEST(first.at("kind").as_string() == "unknown_key");
   BOOST_TEST(first.at("line").to_number<int>() == 5);
   BOOST_TEST(first.at("key").as_string() == "nodes[0].thread");
+}
+
+BOOST_AUTO_TEST_CASE(a_model_that_cannot_exist_is_told) {
+  const TestFolder folder;
+  const auto file = folder.file("c.toml");
+  std::ofstream{file} << "version = 1\n[models.smolm2-135m]\n[[nodes]]\nname = \"a\"\n";
+  const auto done = run_command({"config", "check", file});
+  BOOST_TEST(done.status == 1);
+  BOOST_TEST(done.errors.find(file + ":2: models.smolm2-135m: want `path` or a known model (smollm2-135m") == 0U, done.errors);
+  BOOST_TEST(done.errors.find("there is no \"smolm2-135m\"; did you mean \"smollm2-135m\"?\n") != std::string::npos, done.errors);
 }
 
 BOOST_AUTO_TEST_CASE(the_file_of_the_environment_is_the_default) {

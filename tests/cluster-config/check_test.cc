@@ -57,6 +57,43 @@ BOOST_AUTO_TEST_CASE(two_names_with_one_digest_are_refused) {
       "c.toml:6: nodes[1].name = \"b\": want a name with a digest of its own: \"b\" and \"a\" have the same; rename one of the two nodes");
 }
 
+namespace {
+
+struct KnownCase {
+  const char* rule;
+  std::string model;  // from line 2 on
+  std::string error;  // "" = none
+  friend std::ostream& operator<<(std::ostream& out, const KnownCase& c) { return out << c.rule; }
+};
+
+const KnownCase known_cases[] = {
+    {"a known name is enough", "[models.smollm2-135m]\n", ""},
+    {"so is a name for a known one", "[models.m]\nknown = \"smollm2-135m\"\n", ""},
+    {"a model of one's own has a path", "[models.m]\npath = \"m.gguf\"\n", ""},
+    {"a paced one has neither", "[models.m]\nkind = \"paced\"\n", ""},
+    {"a name near a known one gets a suggestion", "[models.smollm2-135]\n",
+     "c.toml:2: models.smollm2-135: want `path` or a known model (smollm2-135m, other): there is no \"smollm2-135\"; "
+     "did you mean \"smollm2-135m\"?"},
+    {"`known` is named with its value", "[models.m]\nknown = \"smol\"\n",
+     "c.toml:3: models.m.known = \"smol\": want `path` or a known model (smollm2-135m, other): there is no \"smol\"; "
+     "add `path = \"FILE.gguf\"`, `known = \"smollm2-135m\"` or `kind = \"paced\"`"},
+    {"a wrong kind is one mistake", "[models.m]\nkind = \"pacd\"\n",
+     "c.toml:3: models.m.kind = \"pacd\": want gguf or paced; did you mean \"paced\"?"},
+    {"a name that is none is one mistake", "[models.\"a b\"]\n",
+     "c.toml:2: models.a b: want a model name of 1 to 127 letters, digits and . _ - / : behind a letter or digit; "
+     "for example: [models.\"smollm2-135m\"]"},
+};
+
+}  // namespace
+
+BOOST_DATA_TEST_CASE(models_without_a_file_are_known_ones, bdata::make(known_cases), c) {
+  const auto text = "version = 1\n" + c.model + "[[nodes]]\nname = \"a\"\n";
+  ParseOptions options;
+  options.known_models = {"smollm2-135m", "other"};
+  const auto loaded = parse_cluster(text, "c.toml", options);
+  BOOST_TEST((loaded ? "" : to_error(loaded.error()).message) == c.error);
+}
+
 BOOST_AUTO_TEST_CASE(the_table_of_cases_has_each_rule_once) {
   std::set<std::string> rules;
   for (const auto& each : error_cases()) BOOST_TEST(rules.insert(each.rule).second);
