@@ -28,6 +28,15 @@ struct NodeFlags {
   int ready_fd = -1;
 };
 
+/// Tells whoever started this node that it cannot serve and why: 0 and the words, where a node that serves says 1.
+int give_up(const NodeFlags& flags, const std::string& why, int code) {
+  if (flags.ready_fd >= 0) {
+    const std::string told = "0" + why;
+    if (::write(flags.ready_fd, told.data(), told.size()) < 0) core::log_debug("nobody waits for this node to be ready");
+  }
+  return complain(flags.name + ": " + why, code);
+}
+
 int node(const NodeFlags& flags) {
   core::LogLevel level = core::LogLevel::info;
   if (!core::parse_log_level(flags.log_level, level)) {
@@ -43,13 +52,16 @@ int node(const NodeFlags& flags) {
   options.node = flags.name;
   options.on_drained = [] { ::kill(::getpid(), SIGTERM); };
   auto host = actors::NodeHost::start(std::move(options));
-  if (!host) return complain(flags.name + ": " + host.error().message, host.error().code == core::Errc::unknown_node ? 2 : 1);
+  if (!host) return give_up(flags, host.error().message, host.error().code == core::Errc::unknown_node ? 2 : 1);
   // Ready = it serves and knows the others, so that whoever waits for it finds a whole cluster; absent nodes are not waited for long.
   const auto links_by = std::chrono::steady_clock::now() + links_wait;
   bool told = false;
   for (;;) {
     const bool linked = told || (*host)->linked() || std::chrono::steady_clock::now() >= links_by;
-    if (!told && linked && (*host)->wait_ready(core::Duration{0})) {
+    const auto loaded = told ? core::Result<void>() : (*host)->wait_ready(core::Duration{0});
+    // Alone it tries to load the model again and again; under `up`, which counts the failures, it leaves.
+    if (!loaded && loaded.error().code == core::Errc::bad_file && flags.ready_fd >= 0) return give_up(flags, loaded.error().message, 1);
+    if (!told && linked && loaded) {
       told = true;
       core::log_info("ready");
       if (flags.ready_fd >= 0) {

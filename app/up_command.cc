@@ -25,6 +25,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr int exit_wrong_use = 2;  // a node that leaves with this would do so again
+constexpr std::uint32_t failed_starts_max = 3;
 
 struct UpFlags {
   std::string file;
@@ -41,6 +42,10 @@ struct Child {
   bool left = false;  // in good order: drained or stopped by hand
   sched::Backoff backoff;
   Clock::time_point start_at;
+  bool served = false;  // ready once, in this `up`
+  std::uint32_t failed_starts = 0;
+  Clock::time_point first_failure;
+  std::string reason;  // why it cannot serve, in its own words
 };
 
 core::Instant instant(Clock::time_point at) {
@@ -53,7 +58,7 @@ class Supervisor {
   Supervisor(const UpFlags& flags, const config::Cluster& cluster) : flags_(flags), cluster_(cluster) {
     const sched::BackoffLimits limits{cluster.timings.restart_backoff_min, cluster.timings.restart_backoff_max, std::chrono::seconds(30)};
     for (const auto& node : cluster.nodes) {
-      if (node.start) children_.push_back({node.name, 0, -1, false, false, false, sched::Backoff(limits), Clock::now()});
+      if (node.start) children_.push_back({node.name, 0, -1, false, false, false, sched::Backoff(limits), Clock::now(), false, 0, {}, {}});
     }
   }
 
@@ -96,6 +101,7 @@ class Supervisor {
     child.pid = pid;
     child.ready_fd = fds[0];
     child.ready = false;
+    child.reason.clear();
   }
 
   /// In the child: nothing here returns.
@@ -117,6 +123,7 @@ class Supervisor {
 
   void ended(Child& child, int status) {
     const pid_t pid = child.pid;
+    hear(child);
     child.pid = 0;
     child.ready = false;
     if (child.ready_fd >= 0) ::close(child.ready_fd);
@@ -130,11 +137,35 @@ class Supervisor {
       child.given_up = true;
       return core::log_error(who + "cannot run as it is configured and is not started again");
     }
+    std::string how = WIFSIGNALED(status) ? std::string("was killed by ") + strsignal(WTERMSIG(status))
+                                          : "ended with " + std::to_string(WEXITSTATUS(status));
+    if (!child.reason.empty()) how += " (" + child.reason + ")";
+    if (cannot_start(child)) {
+      child.given_up = true;
+      return core::log_error(who + how + "; it was never ready in " + std::to_string(child.failed_starts) +
+                             " starts and is not started again: correct the cause and run `spillway up` again");
+    }
     const core::Duration wait = child.backoff.failed(instant(Clock::now()));
     child.start_at = Clock::now() + wait;
-    const std::string how = WIFSIGNALED(status) ? std::string("was killed by ") + strsignal(WTERMSIG(status))
-                                                : "ended with " + std::to_string(WEXITSTATUS(status));
     core::log_warn(who + how + "; starting it again in " + std::to_string(wait.count() / 1000000) + " ms");
+  }
+
+  /// Counts a failure of a node that has never served. The nodes of an `up` that was killed a moment ago hold their ports until
+  /// they have stopped, so the failures must outlast that.
+  bool cannot_start(Child& child) const {
+    if (child.served) return false;
+    if (++child.failed_starts == 1) child.first_failure = Clock::now();
+    return child.failed_starts >= failed_starts_max && Clock::now() - child.first_failure >= cluster_.timings.stop_after;
+  }
+
+  /// What the node says: 1 when it serves, 0 and the reason when it cannot.
+  static void hear(Child& child) {
+    char text[1024];
+    const auto size = child.ready_fd < 0 ? 0 : ::read(child.ready_fd, text, sizeof text);
+    if (size <= 0) return;
+    child.ready = text[0] == '1';
+    child.served = child.served || child.ready;
+    if (!child.ready) child.reason.assign(text + 1, static_cast<std::size_t>(size) - 1);
   }
 
   void reap() {
@@ -162,9 +193,7 @@ class Supervisor {
   /// Says once on stdout that all nodes serve, but for those that are not started again: scripts wait for this line.
   void read_ready() {
     for (auto& child : children_) {
-      char byte = 0;
-      if (child.ready || child.ready_fd < 0 || ::read(child.ready_fd, &byte, 1) != 1) continue;
-      child.ready = true;
+      if (!child.ready) hear(child);
     }
     const bool all = std::all_of(children_.begin(), children_.end(), [](const Child& c) { return c.ready || c.given_up; });
     const auto count = std::count_if(children_.begin(), children_.end(), [](const Child& c) { return c.ready; });
