@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <iostream>
+#include <thread>
+#include <utility>
 
 #include "cluster-config/load.h"
 #include "cluster-config/secrets.h"
@@ -63,18 +65,36 @@ int complain(const sdk::Error& error) {
   return complain(text, error.code == sdk::Code::bad_argument ? 2 : 1);
 }
 
-std::optional<sdk::Client> connect(const ClientFlags& flags, int& code) {
-  auto options = client_options(flags);
+namespace {
+
+constexpr auto connect_pause = std::chrono::milliseconds(100);
+
+/// Whether every endpoint's port is closed. The library gives one code to all that may pass, so its words decide.
+bool nobody_listens(const sdk::ClientOptions& options, const sdk::Error& error) {
+  return error.code == sdk::Code::unavailable && std::all_of(options.endpoints.begin(), options.endpoints.end(), [&](const auto& endpoint) {
+           return error.message.find("nobody listens at " + endpoint.address + ")") != std::string::npos;
+         });
+}
+
+}  // namespace
+
+std::optional<sdk::Client> connect(const ClientFlags& flags, int& code, std::chrono::milliseconds wait) {
+  const auto options = client_options(flags);
   if (!options) {
     code = complain(options.error().message, 2);
     return std::nullopt;
   }
-  auto client = sdk::Client::connect(std::move(*options));
-  if (!client) {
-    code = complain(client.error());
-    return std::nullopt;
+  const auto until = std::chrono::steady_clock::now() + wait;
+  for (bool told = false;;) {
+    auto client = sdk::Client::connect(*options);
+    if (client) return std::move(*client);
+    if (!nobody_listens(*options, client.error()) || std::chrono::steady_clock::now() >= until) {
+      code = complain(client.error());
+      return std::nullopt;
+    }
+    if (!std::exchange(told, true)) std::cerr << "waiting for the cluster ..." << std::endl;
+    std::this_thread::sleep_for(connect_pause);
   }
-  return std::move(*client);
 }
 
 }  // namespace spillway::app

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,8 +26,9 @@ struct ClientFlags {
 /// Endpoints of all routers of the cluster file, the one named by --router first. Error: the file's errors, or a router that is none.
 core::Result<sdk::ClientOptions> client_options(const ClientFlags& flags);
 
-/// Connects, or prints why not to stderr, puts the exit code into `code` and returns nothing.
-std::optional<sdk::Client> connect(const ClientFlags& flags, int& code);
+/// Connects, or prints why not to stderr, puts the exit code into `code` and returns nothing. While nobody listens at any endpoint it
+/// is tried again for `wait`: a cluster that was started a moment ago is not there yet.
+std::optional<sdk::Client> connect(const ClientFlags& flags, int& code, std::chrono::milliseconds wait = std::chrono::milliseconds(0));
 
 /// "spillway COMMAND: message" on stderr; the exit code: 2 for a wrong use, 1 for a failure.
 int complain(const std::string& message, int code = 1);

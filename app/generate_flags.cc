@@ -88,6 +88,8 @@ class RemoteTarget : public Target {
   sdk::Client client_;
 };
 
+constexpr auto cluster_wait = std::chrono::seconds(5);  // `up` was just started
+
 class EmbeddedTarget : public Target {
  public:
   EmbeddedTarget(std::unique_ptr<actors::NodeHost> host, sdk::Client client, double load_ms)
@@ -163,7 +165,7 @@ std::unique_ptr<Target> Target::open(const GenerateFlags& flags, int& code) {
     code = complain(std::string(flag) + " is for a model in this process; the cluster file decides it for a running cluster", 2);
     return nullptr;
   }
-  auto client = connect(flags.client, code);
+  auto client = connect(flags.client, code, cluster_wait);
   if (!client) return nullptr;
   return std::make_unique<RemoteTarget>(std::move(*client));
 }

@@ -1,4 +1,4 @@
-// `up` when it cannot succeed. Real processes on free ports.
+// `up` when it cannot succeed, and clients that come before the cluster. Real processes on free ports.
 
 #include <arpa/inet.h>
 #include <signal.h>
@@ -7,8 +7,12 @@
 
 #include <boost/test/unit_test.hpp>
 #include <fstream>
+#include <future>
+#include <iostream>
+#include <sstream>
 #include <thread>
 
+#include "app/client_options.h"
 #include "tests/cluster/up_process.h"
 #include "tests/model/tiny_vocabulary.h"
 
@@ -124,6 +128,32 @@ BOOST_AUTO_TEST_CASE(a_node_that_was_ready_once_is_never_given_up) {
   options.endpoints = cluster.endpoints();
   BOOST_TEST(eventually([&] { return sdk::Client::connect(options).ok(); }), cluster.log());
   BOOST_TEST(!has(cluster.log(), "never ready"));
+}
+
+BOOST_AUTO_TEST_CASE(a_client_waits_for_a_cluster_that_starts) {
+  const std::vector<std::string> names{"red"};
+  const int port = free_ports(1);
+  const auto toml = cluster_toml(names, port, "paced", paced, "kv_blocks = 64", "");
+  const TempFolder folder;
+  app::ClientFlags flags;
+  flags.config = (folder / "c.toml").string();
+  std::ofstream(flags.config) << toml;
+
+  std::ostringstream errors;
+  auto* old = std::cerr.rdbuf(errors.rdbuf());
+  int code = 0;
+  const bool alone = app::connect(flags, code, milliseconds(200)).has_value();
+  std::cerr.rdbuf(old);
+  BOOST_TEST(!alone);
+  BOOST_TEST(code == 1);
+  BOOST_TEST(count(errors.str(), "waiting for the cluster ...\n") == 1U, errors.str());
+  BOOST_TEST(has(errors.str(), "nobody listens at tcp://127.0.0.1:" + std::to_string(port + 3)), errors.str());
+
+  int code_of_waiting = 0;
+  auto waiting = std::async(std::launch::async, [&] { return app::connect(flags, code_of_waiting, std::chrono::minutes(1)).has_value(); });
+  UpProcess cluster(toml, names, port);
+  BOOST_TEST(waiting.get());
+  BOOST_TEST(code_of_waiting == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
