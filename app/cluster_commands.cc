@@ -10,16 +10,13 @@
 
 #include "app/client_options.h"
 #include "app/commands.h"
+#include "app/move_report.h"
 
 namespace spillway::app {
 
 namespace {
 
 namespace json = boost::json;
-
-double ms(std::chrono::nanoseconds duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
 
 json::object to_json(const sdk::ClusterStatus& status) {
   json::array nodes;
@@ -107,25 +104,7 @@ int move(const MoveFlags& flags) {
   if (!client) return code;
   const auto moved = client->move(flags.request, flags.node, std::chrono::seconds(flags.timeout_s));
   if (!moved) return complain(moved.error());
-  if (flags.json) {
-    std::cout << json::serialize(json::object{{"committed", moved->committed},
-                                              {"commits", moved->committed ? 1 : 0},
-                                              {"node", moved->destination},
-                                              {"blocks", moved->blocks},
-                                              {"blocks_sent", moved->blocks_sent},
-                                              {"bytes", moved->bytes},
-                                              {"row_bytes", moved->row_bytes},
-                                              {"rows_recomputed", moved->rows_recomputed},
-                                              {"rows_after_freeze", moved->rows_after_freeze},
-                                              {"steps_during_copy", moved->steps_during_copy},
-                                              {"copy_ms", ms(moved->copy)},
-                                              {"pause_ms", ms(moved->pause)}})
-              << "\n";
-  } else {
-    std::cout << "moved to " << moved->destination << ": " << moved->blocks << " blocks (" << moved->bytes << " bytes) carried in "
-              << ms(moved->copy) << " ms while " << moved->steps_during_copy << " tokens were made, " << moved->rows_recomputed
-              << " rows recomputed, pause " << ms(moved->pause) << " ms\n";
-  }
+  std::cout << (flags.json ? json::serialize(move_json(*moved)) : move_text(*moved)) << "\n";
   return 0;
 }
 
@@ -150,26 +129,10 @@ int drain(const DrainFlags& flags) {
   };
   const auto done = client->drain(flags.node, mode, progress, std::chrono::seconds(flags.timeout_s));
   if (!done) return complain(done.error());
-  const double took = ms(std::chrono::steady_clock::now() - begin);
-  if (flags.json) {
-    std::cout << json::serialize(json::object{{"node", flags.node},
-                                              {"mode", flags.resume ? "resume"
-                                                       : flags.stop ? "stop"
-                                                                    : "drain"},
-                                              {"streams_left", done->streams_left},
-                                              {"commits", done->commits},
-                                              {"blocks", done->blocks},
-                                              {"bytes", done->bytes},
-                                              {"rows_recomputed", done->rows_recomputed},
-                                              {"pause_ms", ms(done->pause_max)},
-                                              {"took_ms", took}})
-              << "\n";
-  } else if (flags.resume) {
-    std::cout << flags.node << " takes work again\n";
-  } else {
-    std::cout << flags.node << " is empty after " << took << " ms: " << done->commits << " streams moved, " << done->blocks << " blocks, "
-              << done->bytes << " bytes, longest pause " << ms(done->pause_max) << " ms\n";
-  }
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
+  std::cout << (flags.json ? json::serialize(drain_json(flags.node, mode, *done, took.count()))
+                           : drain_text(flags.node, mode, *done, took.count()))
+            << "\n";
   return 0;
 }
 

@@ -79,9 +79,9 @@ struct MoveResult {
   bool committed = false;
   std::string source;  ///< "" = not known
   std::string destination;
-  std::uint32_t blocks = 0;
-  std::uint32_t blocks_sent = 0;
-  std::uint64_t bytes = 0;
+  std::uint32_t blocks = 0;       ///< held by the stream
+  std::uint32_t blocks_sent = 0;  ///< of these carried; the destination had the others already
+  std::uint64_t bytes = 0;        ///< of the blocks carried
   std::uint64_t row_bytes = 0;
   std::uint32_t rows_recomputed = 0;
   std::uint32_t rows_after_freeze = 0;
@@ -95,8 +95,8 @@ enum class DrainMode : std::uint8_t { begin = 0, resume = 1, stop = 2 };
 struct DrainProgress {
   std::uint32_t streams_left = 0;
   std::uint32_t commits = 0;
-  std::uint64_t blocks = 0;
-  std::uint64_t bytes = 0;
+  std::uint64_t blocks = 0;               ///< carried
+  std::uint64_t bytes = 0;                ///< of these
   std::uint32_t rows_recomputed = 0;      ///< of the streams that the asked router owns
   std::chrono::nanoseconds pause_max{0};  ///< of the streams that the asked router owns
   std::string text;
