@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <mutex>
+#include <thread>
 #include <utility>
 
 #include "core/assert.h"
+#include "core/log.h"
 
 namespace spillway::model {
 
@@ -41,13 +44,27 @@ core::Result<void> check_options(const CpuOptions& options) {
   return {};
 }
 
+/// Threads beyond those of the machine only take turns, and a step waits for the last of them. Two are always given, so that the
+/// ways of a crew are the same on every machine.
+unsigned useful_threads(unsigned wanted) {
+  const unsigned machine = std::thread::hardware_concurrency();
+  const unsigned most = std::max(2U, machine);
+  if (machine == 0 || wanted <= most) return wanted;
+  static std::once_flag told;
+  std::call_once(told, [&] {
+    core::log_warn("threads = " + std::to_string(wanted) + ": this machine runs " + std::to_string(machine) + ", so " +
+                   std::to_string(most) + " are used");
+  });
+  return most;
+}
+
 }  // namespace
 
 core::Result<std::unique_ptr<CpuDevice>> CpuDevice::make(const CpuOptions& options) {
   if (auto checked = check_options(options); !checked) return tl::make_unexpected(checked.error());
   const auto file = GgufFile::open(options.path);
   if (!file) return tl::make_unexpected(file.error());
-  auto threads = std::make_unique<kernels::ThreadPool>(options.threads);
+  auto threads = std::make_unique<kernels::ThreadPool>(useful_threads(options.threads));
   auto weights = load_llama(*file, *threads);
   if (!weights) return tl::make_unexpected(core::Error{weights.error().code, options.path + ": " + weights.error().message, {}});
   const auto& shape = weights->shape;

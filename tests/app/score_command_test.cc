@@ -5,10 +5,13 @@
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 
+#include "model/cpu_device.h"
 #include "tests/model/tiny_model.h"
 
 using namespace spillway;
@@ -70,6 +73,20 @@ BOOST_FIXTURE_TEST_CASE(wrong_cases_are_named, Fixture) {
   says(R"([{"prompt_tokens": [1], "tokens": [100000]}])", "token 100000 is not in the vocabulary");
   std::ostringstream ignored;
   BOOST_TEST(models_score({"tiny", "/nonexistent.json", "raw32", 1, true}, ignored, errors) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(no_more_threads_than_the_machine_has) {
+  const auto threads = [] {
+    const std::filesystem::directory_iterator all("/proc/self/task");
+    return std::distance(begin(all), end(all));
+  };
+  const auto before = threads();
+  const auto device =
+      model::CpuDevice::make({.path = model::test::write_tiny_model({}), .blocks = 4, .threads = 1000, .step_rows_max = 16});
+  BOOST_REQUIRE(device);
+  const auto most = static_cast<std::ptrdiff_t>(std::max(2U, std::thread::hardware_concurrency()));
+  BOOST_TEST(threads() - before <= most - 1);  // the caller is one of them
+  BOOST_TEST(threads() - before >= 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
