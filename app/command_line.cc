@@ -1,6 +1,7 @@
 #include "app/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <string>
@@ -78,10 +79,17 @@ int wrong_use(const CLI::App& app, std::string what, int argc, const char* const
   return exit_wrong_use;
 }
 
+/// The XDG Base Directory specification has a relative path ignored: it would mean another folder in every working directory.
+void ignore_relative_cache_folder() {
+  const char* folder = std::getenv("XDG_CACHE_HOME");
+  if (folder != nullptr && *folder != '/') ::unsetenv("XDG_CACHE_HOME");
+}
+
 int parse_and_run(int argc, const char* const* argv) {
   CLI::App app{"Spillway serves language models from a cluster of ordinary machines, and its running streams can move.", "spillway"};
   app.set_version_flag("--version", "spillway " SPILLWAY_VERSION);
   app.require_subcommand(0, 1);
+  ignore_relative_cache_folder();
   Run run;
   for (const auto add : commands) add(app, run);
   try {

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <cmath>
+#include <filesystem>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "app/commands.h"
+#include "app/interruptible.h"
 #include "app/score_command.h"
 #include "model/gguf.h"
 #include "model/store.h"
@@ -142,6 +144,28 @@ int each_line(std::istream& in, std::ostream& out, std::ostream& errors, std::st
   return 0;
 }
 
+/// Says of a known model's file that it is not the one that is known.
+void tell_damaged(const model::StoredModel& stored, std::ostream& errors) {
+  const auto* known = model::find_known_model(stored.name);
+  if (known == nullptr || known->sha256 == stored.sha256) return;
+  const std::filesystem::path file(stored.path);
+  if (file.filename() != std::filesystem::path(known->member).filename()) return;  // a file of the user's own
+  errors << "spillway: " << stored.path << " is damaged: its SHA-256 is " << stored.sha256 << ", want " << known->sha256
+         << "; run `spillway models pull " << stored.name << "`\n";
+}
+
+/// The folder in which a pull works must not stay when the pull is interrupted: nobody would look for it in a cache.
+int pull_interruptible(const std::string& name, bool json_out) {
+  const auto clean_up = [&](pid_t puller) {
+    const auto folder = model::store_folder();
+    std::error_code error;
+    if (folder) std::filesystem::remove_all(std::filesystem::path(*folder) / name / (".pull-" + std::to_string(puller)), error);
+    std::cerr << "spillway: the pull of " << name << " was interrupted; nothing was stored\n";
+  };
+  if (model::find_known_model(name) == nullptr) return models_pull(name, json_out, std::cout, std::cerr);
+  return run_interruptible([&] { return models_pull(name, json_out, std::cout, std::cerr); }, clean_up);
+}
+
 }  // namespace
 
 int models_pull(const std::string& name, bool json_out, std::ostream& out, std::ostream& errors) {
@@ -161,6 +185,7 @@ int models_pull(const std::string& name, bool json_out, std::ostream& out, std::
 int models_list(bool json_out, std::ostream& out, std::ostream& errors) {
   const auto models = model::list_models();
   if (!models) return failed(models.error(), errors);
+  for (const auto& stored : *models) tell_damaged(stored, errors);
   if (json_out) {
     json::array list;
     for (const auto& stored : *models) list.push_back(to_json(stored));
@@ -232,7 +257,7 @@ void add_models_command(CLI::App& app, Run& run) {
   CLI::App* pull = models->add_subcommand("pull", "Fetch a known model into the user's cache");
   pull->add_option("NAME", values->name, "Known name, for example smollm2-135m")->required();
   pull->add_flag("--json", values->json, "Print {name, path, sha256}");
-  pull->callback([values, &run] { run = [values] { return models_pull(values->name, values->json, std::cout, std::cerr); }; });
+  pull->callback([values, &run] { run = [values] { return pull_interruptible(values->name, values->json); }; });
 
   CLI::App* list = models->add_subcommand("list", "List the models in the user's cache");
   list->add_flag("--json", values->json, "Print [{name, path, sha256}]");
