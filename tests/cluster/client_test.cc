@@ -34,8 +34,10 @@ struct Fixture {
 
 /// `spillway complete` as a process of its own, which runs for a long time.
 pid_t start_client(const std::string& config) {
+  const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid != 0) return pid;
+  die_with_parent(parent, SIGKILL);  // a stopped one hears nothing else
   const int null = ::open("/dev/null", O_RDWR);
   ::dup2(null, STDOUT_FILENO);
   ::dup2(null, STDERR_FILENO);

@@ -83,8 +83,10 @@ class Network {
 class NodeProcess {
  public:
   NodeProcess(const std::string& space, const std::string& config, const std::string& name, const std::filesystem::path& log) {
+    const pid_t parent = ::getpid();
     pid_ = ::fork();
     if (pid_ != 0) return;
+    die_with_parent(parent, SIGTERM);
     const int out = ::open(log.c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600);
     ::dup2(out, STDOUT_FILENO);
     ::dup2(out, STDERR_FILENO);

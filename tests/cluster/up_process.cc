@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,7 +64,8 @@ bool port_free(int port) {
 }
 
 /// In the child. Standard output and error go to the descriptors given.
-[[noreturn]] void exec_child(const std::vector<std::string>& arguments, int out, int err) {
+[[noreturn]] void exec_child(const std::vector<std::string>& arguments, int out, int err, pid_t parent) {
+  die_with_parent(parent, SIGTERM);
   ::dup2(out, STDOUT_FILENO);
   ::dup2(err, STDERR_FILENO);
   std::vector<char*> argv;
@@ -81,6 +83,11 @@ std::string read_file(const fs::path& path) {
 }
 
 }  // namespace
+
+void die_with_parent(pid_t parent, int signal) {
+  ::prctl(PR_SET_PDEATHSIG, signal);
+  if (::getppid() != parent) ::_exit(127);  // it was gone before
+}
 
 int free_ports(int count) {
   // Below the range that the system hands out by itself, and apart for tests that run at once.
@@ -103,8 +110,9 @@ Ran run(const std::vector<std::string>& arguments, std::chrono::milliseconds lim
   const auto err_path = folder / "err";
   const int out = ::open(out_path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
   const int err = ::open(err_path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
-  if (pid == 0) exec_child(arguments, out, err);
+  if (pid == 0) exec_child(arguments, out, err, parent);
   ::close(out);
   ::close(err);
   Ran ran;
@@ -130,8 +138,9 @@ UpProcess::UpProcess(const std::string& toml, std::vector<std::string> names, in
   std::ofstream(config_) << toml;
   const int out = ::open((folder_ / "out").c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
   const int err = ::open((folder_ / "log").c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+  const pid_t parent = ::getpid();
   pid_ = ::fork();
-  if (pid_ == 0) exec_child({spillway_binary(), "up", config_}, out, err);
+  if (pid_ == 0) exec_child({spillway_binary(), "up", config_}, out, err, parent);
   ::close(out);
   ::close(err);
 }

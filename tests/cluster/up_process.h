@@ -38,6 +38,10 @@ class TempFolder {
 /// First of `count` blocks of ten ports each, all free on loopback now.
 int free_ports(int count);
 
+/// For a child between fork and exec: it gets `signal` when the thread that forked it ends, so that a test that dies leaves no
+/// process behind. `parent` is the process that forked.
+void die_with_parent(pid_t parent, int signal);
+
 /// Output and exit code of a command that is run to its end (killed, code -1, when it takes longer).
 struct Ran {
   int code = 0;
