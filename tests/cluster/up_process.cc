@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
 #include <fstream>
@@ -82,6 +83,17 @@ std::string read_file(const fs::path& path) {
   return text.str();
 }
 
+/// The names behind "without" in what `up` says when it is ready.
+std::vector<std::string> left_out(const std::string& said) {
+  static const std::string word = ", without ";
+  std::vector<std::string> names;
+  for (auto at = said.find(word); at != std::string::npos; at = said.find(word, at)) {
+    at += word.size();
+    names.push_back(said.substr(at, said.find_first_of(",\n", at) - at));
+  }
+  return names;
+}
+
 }  // namespace
 
 void die_with_parent(pid_t parent, int signal) {
@@ -149,9 +161,33 @@ UpProcess::~UpProcess() {
   stop();
 }
 
+bool UpProcess::knows_all(std::size_t at, const std::vector<std::string>& wanted) const {
+  sdk::ClientOptions options;
+  options.endpoints = {endpoints(at).front()};
+  auto client = sdk::Client::connect(options);
+  if (!client) return false;
+  const auto status = client->status();
+  if (!status) return false;
+  return std::all_of(wanted.begin(), wanted.end(), [&](const std::string& name) {
+    return std::any_of(status->nodes.begin(), status->nodes.end(),
+                       [&](const sdk::NodeInfo& node) { return node.name == name && node.state == "up" && node.kv_blocks_total > 0; });
+  });
+}
+
 bool UpProcess::wait_ready(std::chrono::milliseconds limit) {
+  std::size_t router = 0;  // those before it know all
+  std::vector<std::string> wanted;
   for (const auto until = Clock::now() + limit; Clock::now() < until;) {
-    if (read_file(folder_ / "out").find("ready") != std::string::npos) return true;
+    const std::string said = read_file(folder_ / "out");
+    if (wanted.empty() && said.find("ready") != std::string::npos && said.back() == '\n') {
+      const auto without = left_out(said);
+      std::copy_if(names_.begin(), names_.end(), std::back_inserter(wanted),
+                   [&](const std::string& name) { return std::find(without.begin(), without.end(), name) == without.end(); });
+      if (wanted.empty()) break;
+    }
+    const auto skipped = [&] { return std::find(wanted.begin(), wanted.end(), names_[router]) == wanted.end(); };
+    while (!wanted.empty() && router < names_.size() && (skipped() || knows_all(router, wanted))) ++router;
+    if (router == names_.size()) return true;
     int status = 0;
     if (pid_ != 0 && ::waitpid(pid_, &status, WNOHANG) == pid_) {
       pid_ = 0;

@@ -59,7 +59,8 @@ class UpProcess {
   UpProcess(const UpProcess&) = delete;
   UpProcess& operator=(const UpProcess&) = delete;
 
-  /// Until all nodes serve; false after `limit`.
+  /// Until all nodes serve and every router knows what every node has; false after `limit`. A node of which `up` says that it
+  /// goes on without it is not waited for.
   bool wait_ready(std::chrono::milliseconds limit = std::chrono::seconds(60));
   /// SIGTERM; how long it took until `up` had gone, nothing when it had to be killed. Twice is fine.
   std::optional<std::chrono::milliseconds> stop(std::chrono::milliseconds limit = std::chrono::seconds(15));
@@ -74,6 +75,9 @@ class UpProcess {
   pid_t pid() const { return pid_; }
 
  private:
+  /// True when the router of node `at` tells of every node in `wanted` that it is up and has blocks.
+  bool knows_all(std::size_t at, const std::vector<std::string>& wanted) const;
+
   TempFolder folder_;
   std::string config_;
   std::vector<std::string> names_;
