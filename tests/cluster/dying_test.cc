@@ -139,8 +139,9 @@ std::vector<sdk::Request> requests(int count, std::uint32_t tokens) {
 class Mover {
  public:
   Mover(const UpProcess& cluster, const std::vector<std::string>& names, unsigned seed) {
+    for (std::size_t i = 0; i < names.size(); ++i) clients_.push_back(cluster.client(i));
     for (std::size_t i = 0; i < names.size(); ++i) {
-      threads_.emplace_back([this, &cluster, names, i, seed] { run(cluster, names, i, seed + static_cast<unsigned>(i)); });
+      threads_.emplace_back([this, names, i, seed] { run(clients_[i], names, seed + static_cast<unsigned>(i)); });
     }
   }
   ~Mover() {
@@ -149,9 +150,8 @@ class Mover {
   }
 
  private:
-  void run(const UpProcess& cluster, const std::vector<std::string>& names, std::size_t first, unsigned seed) {
+  void run(sdk::Client& client, const std::vector<std::string>& names, unsigned seed) {
     std::mt19937 random(seed);
-    auto client = cluster.client(first);
     while (!stopping_) {
       const auto status = client.status(milliseconds(1000));
       if (!status || status->streams.empty()) {
@@ -165,6 +165,7 @@ class Mover {
     }
   }
   std::atomic<bool> stopping_{false};
+  std::vector<sdk::Client> clients_;
   std::vector<std::thread> threads_;
 };
 

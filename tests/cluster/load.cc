@@ -38,6 +38,11 @@ void Load::learn(sdk::Client& client, int width) {
   for (const auto& bytes : wanted_) BOOST_REQUIRE(!bytes.empty());
 }
 
+void Load::note(std::string text) {
+  constexpr std::size_t notes_max = 20;
+  if (totals_.notes.size() < notes_max) totals_.notes.push_back(std::move(text));
+}
+
 void Load::run(sdk::Client& client) {
   while (!stopping_) {
     const std::size_t at = next_++ % requests_.size();
@@ -45,7 +50,7 @@ void Load::run(sdk::Client& client) {
     const std::lock_guard lock(mutex_);
     if (!done) {
       ++totals_.failed;
-      BOOST_TEST_MESSAGE("a request failed: " << done.error().message);
+      note("a request failed: " + done.error().message);
       continue;
     }
     ++totals_.finished;
@@ -57,9 +62,7 @@ void Load::run(sdk::Client& client) {
     totals_.ttft_ms.push_back(std::chrono::duration<double, std::milli>(done->time_to_first_token).count());
     if (bytes_of(*done) != wanted_[at]) {
       ++totals_.wrong;
-      BOOST_TEST_MESSAGE("request " << done->request_id << " has other bytes than undisturbed:\n"
-                                    << bytes_of(*done) << "wanted\n"
-                                    << wanted_[at]);
+      note("request " + done->request_id + " has other bytes than undisturbed:\n" + bytes_of(*done) + "wanted\n" + wanted_[at]);
     }
   }
 }
@@ -74,7 +77,10 @@ Load::Totals Load::stop() {
   stopping_ = true;
   for (auto& thread : threads_) thread.join();
   threads_.clear();
-  return totals();
+  auto made = totals();
+  for (const auto& text : made.notes) BOOST_TEST_MESSAGE(text);
+  totals_.notes.clear();
+  return made;
 }
 
 Load::Totals Load::totals() const {

@@ -31,6 +31,7 @@ class Load {
     std::uint64_t reconnects = 0;
     std::vector<double> gaps_ms;  ///< longest of each answer
     std::vector<double> ttft_ms;
+    std::vector<std::string> notes;  ///< what went wrong, the first few: threads may not print
   };
 
   explicit Load(std::vector<sdk::Request> requests) : requests_(std::move(requests)) {}
@@ -40,13 +41,14 @@ class Load {
   void learn(sdk::Client& client, int width);
   /// Keeps `width` streams running through each of the clients.
   void start(std::vector<sdk::Client>& clients, int width);
-  /// Ends the loop and waits for what runs.
+  /// Ends the loop, waits for what runs and prints the notes.
   Totals stop();
   Totals totals() const;
   const std::vector<std::string>& wanted() const { return wanted_; }
 
  private:
   void run(sdk::Client& client);
+  void note(std::string text);
 
   std::vector<sdk::Request> requests_;
   std::vector<std::string> wanted_;
