@@ -12,7 +12,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int streams_wanted = 30;
-constexpr std::uint32_t answer_tokens = 700;
+constexpr std::uint32_t answer_tokens = 1500;
 
 /// Prompts of their own in each round, so that streams are placed by load and not by what is cached.
 std::vector<sdk::Request> requests(int round) {

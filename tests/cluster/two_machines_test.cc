@@ -9,6 +9,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
 #include <fstream>
+#include <future>
 #include <iostream>
 #include <sstream>
 #include <thread>
@@ -151,7 +152,7 @@ BOOST_AUTO_TEST_CASE(two_machines_by_key_and_nobody_else) {
   const auto ask = [&](const std::string& space, const std::string& key, std::vector<std::string> command) {
     command.insert(command.begin(), spillway_binary());
     for (const auto& word : {std::string("--config"), config, std::string("--key"), key}) command.push_back(word);
-    return run(inside(space, command));
+    return run(inside(space, command), std::chrono::minutes(4));
   };
   const auto key = (folder / "keys" / "captioner.key").string();
   const auto status = ask(Network::left(), key, {"status", "--json"});
@@ -162,21 +163,22 @@ BOOST_AUTO_TEST_CASE(two_machines_by_key_and_nobody_else) {
 
   // A stream crosses from one machine to the other.
   const std::string id = "000000000000000000000000000000aa";
-  Ran answer;
-  std::thread asker([&] {
-    answer = ask(Network::right(), key,
-                 {"complete", "--prompt", "The weather tomorrow:", "--max-tokens", "200", "--ignore-eos", "--request-id", id, "--json"});
+  const std::vector<std::string> question{"complete",     "--prompt", "The weather tomorrow:", "--max-tokens", "1000",
+                                          "--ignore-eos", "--json"};
+  auto asker = std::async(std::launch::async, [&] {
+    auto named = question;
+    named.insert(named.end(), {"--request-id", id});
+    return ask(Network::right(), key, named);
   });
   int commits = 0;
   for (int i = 0; i < 100 && commits == 0; ++i) {
     for (const std::string node : {"left", "right"}) commits += ask(Network::left(), key, {"move", id, node}).code == 0 ? 1 : 0;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
-  asker.join();
+  const Ran answer = asker.get();
   BOOST_REQUIRE_MESSAGE(answer.code == 0, answer.err);
   const auto moved = boost::json::parse(answer.out);
-  const auto again =
-      ask(Network::left(), key, {"complete", "--prompt", "The weather tomorrow:", "--max-tokens", "200", "--ignore-eos", "--json"});
+  const auto again = ask(Network::left(), key, question);
   BOOST_REQUIRE(again.code == 0);
   BOOST_TEST(moved.at("moves").to_number<int>() >= 1);
   BOOST_TEST((moved.at("tokens") == boost::json::parse(again.out).at("tokens")));
