@@ -30,6 +30,15 @@ std::string node_of(sdk::Client& client, const std::string& request) {
   return "";
 }
 
+/// Waits for the first `count` tokens. The limit is only for a stream that hangs.
+bool wait_tokens(const std::atomic<std::size_t>& seen, std::size_t count) {
+  for (const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(2); std::chrono::steady_clock::now() < until;) {
+    if (seen >= count) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return false;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_stream_moves_and_then_loses_its_node) {
@@ -48,19 +57,19 @@ BOOST_AUTO_TEST_CASE(a_stream_moves_and_then_loses_its_node) {
   callbacks.on_chunk = [&](const sdk::Chunk& chunk) { seen += chunk.tokens.size(); };
   auto stream = client.stream(story(250), callbacks);
   BOOST_REQUIRE(stream.ok());
-  while (seen < 40) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  BOOST_REQUIRE(wait_tokens(seen, 40));
   // Away from the router that owns it, so that the kill hits a running stream and not its owner.
   const std::string to = node_of(client, stream->request_id()) == "green" ? "blue" : "green";
   const auto moved = client.move(stream->request_id(), to);
   BOOST_REQUIRE_MESSAGE(moved.ok(), (moved ? "" : moved.error().message));
-  while (seen < 90) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  BOOST_REQUIRE(wait_tokens(seen, 90));
   BOOST_TEST(node_of(client, stream->request_id()) == to);
   BOOST_REQUIRE(::kill(cluster.nodes().at(to), SIGKILL) == 0);
   const auto done = stream->wait();
   BOOST_REQUIRE_MESSAGE(done.ok(), (done ? "" : done.error().message));
   BOOST_TEST(bytes_of(*done) == bytes_of(*want));
   BOOST_TEST(done->moves == 1U);
-  BOOST_TEST(done->restarts == 1U);
+  BOOST_TEST(done->restarts >= 1U);  // more when the machine is so slow that a node is taken for dead
   BOOST_TEST_MESSAGE("moves committed " << done->moves << ", kills -9 that hit the stream " << done->restarts);
   const auto took = cluster.stop();
   BOOST_TEST(took.has_value());
