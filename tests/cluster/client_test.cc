@@ -14,6 +14,7 @@
 #include <sstream>
 #include <thread>
 
+#include "tests/cluster/relay.h"
 #include "tests/cluster/up_process.h"
 
 namespace spillway::tests {
@@ -185,6 +186,35 @@ BOOST_AUTO_TEST_CASE(a_stopped_client_loses_its_stream_after_its_silence) {
   BOOST_TEST_MESSAGE("blocks free " << took.count() << " ms after SIGSTOP");
   BOOST_TEST(took.count() >= 3000);
   BOOST_TEST(took.count() < 15000);
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_is_cut_off_loses_its_stream_though_its_connection_stands) {
+  auto watcher = cluster.client(1);
+  Relay relay(port + 3);
+  sdk::ClientOptions options;
+  options.endpoints = {{"127.0.0.1:" + std::to_string(relay.port()), ""}};
+  options.silence_max = std::chrono::minutes(5);  // it does not leave by itself
+  auto client = sdk::Client::connect(options);
+  BOOST_REQUIRE_MESSAGE(client.ok(), (client ? "" : client.error().message));
+  sdk::Request request;
+  request.prompt = "A long story about a cable";
+  request.max_tokens = 4000;
+  request.ignore_eos = true;
+  auto stream = client->stream(request);
+  BOOST_REQUIRE(stream.ok());
+  BOOST_REQUIRE(stream->next().has_value());
+  BOOST_REQUIRE(wait_running(watcher));
+  relay.cut();
+  const auto held = use(watcher);
+  BOOST_TEST(held.blocks > 0U);
+  const auto took = until_free(watcher, milliseconds(20000));
+  const auto left = use(watcher);
+  BOOST_TEST_MESSAGE("blocks free " << took.count() << " ms after the cut (required: client_silence_max, 5000 ms); held " << held.blocks
+                                    << ", left " << left.blocks << "; bytes carried before " << relay.carried());
+  BOOST_TEST(left.known);
+  BOOST_TEST(left.streams == 0U);
+  BOOST_TEST(left.blocks == 0U);
+  BOOST_TEST(relay.open_at_client() >= 1);  // it was not a closed connection that gave it away
 }
 
 BOOST_AUTO_TEST_CASE(an_interrupted_client_cancels_its_stream) {
