@@ -1,5 +1,6 @@
 // Sixteen processes on one machine hold a thousand streams at once.
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <fstream>
 #include <sstream>
@@ -13,6 +14,7 @@ namespace {
 
 constexpr int nodes = 16;
 constexpr int streams = 1000;
+constexpr std::uint32_t held_least = 950;  // the rest may be between one end and the next beginning
 constexpr int prompts = 40;
 constexpr std::uint32_t prompt_tokens = 128;
 constexpr std::uint32_t answer_tokens = 64;
@@ -97,6 +99,7 @@ class Crowd {
   std::vector<std::atomic<std::uint64_t>> tokens_;
 };
 
+/// Streams that the nodes say they hold.
 std::uint32_t streams_held(sdk::Client& client) {
   std::uint32_t held = 0;
   if (const auto status = client.status()) {
@@ -120,11 +123,16 @@ BOOST_AUTO_TEST_CASE(a_thousand_streams_run_at_once) {
 
   Crowd crowd(clients, asked, wanted);
   for (int slot = 0; slot < streams; ++slot) crowd.begin(slot, 0);
-  std::this_thread::sleep_for(std::chrono::seconds(8));  // all are in
-  const auto held = streams_held(clients[0]);
+  // All are in, but for those between one end and the next beginning.
+  for (int i = 0; i < 600 && streams_held(clients[0]) < held_least; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   const auto before = crowd.tokens();
   const auto start = std::chrono::steady_clock::now();
-  std::this_thread::sleep_for(std::chrono::seconds(30));
+  std::vector<std::uint32_t> held;
+  for (int third = 0; third < 3; ++third) {
+    std::this_thread::sleep_for(std::chrono::seconds(5));
+    held.push_back(streams_held(clients[0]));
+    std::this_thread::sleep_for(std::chrono::seconds(5));
+  }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const auto after = crowd.tokens();
   std::vector<double> rates;
@@ -136,14 +144,15 @@ BOOST_AUTO_TEST_CASE(a_thousand_streams_run_at_once) {
   }
   crowd.stopping = true;
   for (int i = 0; i < 600 && crowd.running > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  BOOST_TEST_MESSAGE("streams held " << held << ", tokens/s of a stream: least " << percentile(rates, 0) << ", median "
-                                     << percentile(rates, 50) << "; finished " << crowd.finished << ", other bytes " << crowd.wrong
-                                     << ", failed " << crowd.failed << "; peak memory of a node " << peak / 1024 << " MiB, of all "
-                                     << sum / 1024 << " MiB");
+  const auto slow = std::count_if(rates.begin(), rates.end(), [](double rate) { return rate < 5.0; });
+  BOOST_TEST_MESSAGE("streams held " << held[0] << ", " << held[1] << ", " << held[2] << "; under 5 tokens/s " << slow << " of " << streams
+                                     << ", tokens/s of a stream: least " << percentile(rates, 0) << ", median " << percentile(rates, 50)
+                                     << "; finished " << crowd.finished << ", other bytes " << crowd.wrong << ", failed " << crowd.failed
+                                     << "; peak memory of a node " << peak / 1024 << " MiB, of all " << sum / 1024 << " MiB");
   BOOST_TEST(crowd.wrong == 0U);
   BOOST_TEST(crowd.failed == 0U);
   BOOST_TEST(crowd.finished >= static_cast<std::uint64_t>(streams));
-  BOOST_TEST(held >= streams * 9U / 10U);
+  for (const auto count : held) BOOST_TEST(count >= held_least);
   BOOST_TEST(crowd.running == 0);
 }
 
