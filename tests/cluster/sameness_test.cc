@@ -1,8 +1,10 @@
 // The same bytes whatever computes them, on the default model with a prompt that crosses two attention segments: each axis alone.
 // (The full product of the axes runs on a generated model: tests/model.)
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
+#include <future>
 #include <thread>
 
 #include "tests/cluster/up_process.h"
@@ -54,6 +56,18 @@ void same(const Result& a, const Result& b, const char* what) {
   BOOST_TEST(!a.tokens.empty(), what);
   BOOST_TEST((a.tokens == b.tokens), what << ": other tokens");
   BOOST_TEST((a.logprobs == b.logprobs), what << ": other log-probabilities");
+}
+
+/// How many other streams, all of them past their first token, share the node of `request`; 0 while it has no token itself.
+std::uint32_t beside(sdk::Client& client, const std::string& request) {
+  const auto status = client.status();
+  if (!status) return 0;
+  const auto mine = std::find_if(status->streams.begin(), status->streams.end(),
+                                 [&](const sdk::StreamInfo& stream) { return stream.request_id == request; });
+  if (mine == status->streams.end() || mine->tokens == 0 || mine->node.empty()) return 0;
+  return static_cast<std::uint32_t>(std::count_if(status->streams.begin(), status->streams.end(), [&](const sdk::StreamInfo& stream) {
+    return stream.request_id != request && stream.node == mine->node && stream.tokens > 0;
+  }));
 }
 
 const std::vector<std::string> names{"red", "green", "blue"};
@@ -108,14 +122,30 @@ BOOST_AUTO_TEST_CASE(three_nodes_and_a_crowd_change_nothing) {
   for (int i = 0; i < 32; ++i) {
     sdk::Request request;
     request.prompt = "Voice " + std::to_string(i) + " in the crowd says";
-    request.max_tokens = 60;
+    request.max_tokens = 4000;  // longer than the compared stream, whatever the speed: it is cancelled then
     request.ignore_eos = true;
     auto stream = client.stream(request);
     BOOST_REQUIRE(stream.ok());
     crowd.push_back(std::move(*stream));
   }
-  same(want, result(run(command({"--config", three.config()}, prompt, 24), std::chrono::seconds(100))), "among 32 others");
-  for (auto& stream : crowd) BOOST_TEST(stream.wait().ok());
+  const std::string id = "000000000000000000000000000000bb";
+  auto among = std::async(std::launch::async, [&] {
+    return run(command({"--config", three.config(), "--request-id", id}, prompt, 24), std::chrono::seconds(200));
+  });
+  std::uint32_t shared = 0;
+  while (among.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) shared = std::max(shared, beside(client, id));
+  const auto after = client.status();
+  BOOST_REQUIRE(after.ok());
+  same(want, result(among.get()), "among 32 others");
+  BOOST_TEST_MESSAGE("the compared stream had its tokens beside " << shared << " streams on its node; " << after->streams.size()
+                                                                  << " of 32 in all ran to its end");
+  BOOST_TEST(after->streams.size() == 32U);
+  BOOST_TEST(shared >= 5U);
+  for (auto& stream : crowd) stream.cancel();
+  for (auto& stream : crowd) {
+    const auto ended = stream.wait();
+    BOOST_TEST((ended || ended.error().code == sdk::Code::cancelled));
+  }
 }
 
 }  // namespace spillway::tests
