@@ -37,6 +37,10 @@ struct NodeOptions {
   std::uint32_t clients_max = 64;
 };
 
+/// Sequence of envelopes that only find out whether a connection stands. A late one may come at any time, so they are counted
+/// apart.
+inline constexpr std::uint64_t greeting_sequence = 0x6e5c'3a1d'9f04'77b2;
+
 /// A loop that keeps what it receives.
 struct Node {
   explicit Node(const std::string& name, const NodeOptions& given = {}) : id(core::node_id(name)) {
@@ -57,6 +61,7 @@ struct Node {
     loop = std::move(*opened);
     loop->transport().set_receiver([this](core::Envelope&& e) {
       const std::lock_guard lock(mutex);
+      if (e.sequence == greeting_sequence) return static_cast<void>(++greetings_heard);
       received.push_back(std::move(e));
     });
   }
@@ -66,6 +71,10 @@ struct Node {
   std::size_t count() {
     const std::lock_guard lock(mutex);
     return received.size();
+  }
+  std::size_t greetings() {
+    const std::lock_guard lock(mutex);
+    return greetings_heard;
   }
   void clear() {
     const std::lock_guard lock(mutex);
@@ -85,6 +94,7 @@ struct Node {
   core::NodeId id;
   std::mutex mutex;
   std::vector<core::Envelope> received;
+  std::size_t greetings_heard = 0;
   std::unique_ptr<ZmqLoop> loop;
 };
 

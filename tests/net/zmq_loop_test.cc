@@ -34,9 +34,9 @@ core::Envelope token(const Node& from, const Node& to, std::uint64_t sequence, L
 /// Sends until one arrives: the connection stands.
 bool greet(Node& from, Node& to, Lane lane = Lane::token) {
   return eventually([&] {
-    const auto before = to.count();
-    from.loop->transport().send(token(from, to, 0, lane));
-    return eventually([&] { return to.count() > before; }, 50ms);
+    const auto before = to.greetings();
+    from.loop->transport().send(token(from, to, test::greeting_sequence, lane));
+    return eventually([&] { return to.greetings() > before; }, 50ms);
   });
 }
 
