@@ -78,7 +78,7 @@ bool eventually(const Done& done) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(pull_command)
+BOOST_AUTO_TEST_SUITE(interruptible)
 
 BOOST_DATA_TEST_CASE(an_interrupted_pull_leaves_nothing, bdata::make({SIGINT, SIGTERM}), signal) {
   const Cache cache;
