@@ -22,6 +22,9 @@ struct CacheLimits {
   std::uint64_t bulk_bytes_per_second_max = 0;  ///< 0 = no cap; all exports of the node together
   std::uint32_t reads_in_flight_max = 8;        ///< page reads the worker is asked for at once (copying must not be felt)
   std::uint64_t unacked_bytes_max = 8U << 20;   ///< bulk bytes handed to the link and not yet credited by the receiver
+  /// Memory of pages of one import that have come in part, but never less than four pages; a source that needs more is lying.
+  std::uint64_t assembly_bytes_max = 32U << 20;
+  std::uint32_t missing_ranges_max = 64;  ///< asked for by one MissingPages, and read again at once per export; the rest is asked for later
 };
 
 /// A node's cache-manager: the transfer state machines of moves in both directions, and what to announce. Pure.

@@ -16,6 +16,8 @@ using core::make_message;
 
 constexpr std::uint32_t block_rows = core::block_tokens;
 constexpr std::uint32_t choices_max = 1024;
+/// Fragments come in order, so a page has one gap more for each fragment that was lost.
+constexpr std::size_t part_gaps_max = 1024;
 
 std::uint32_t row_mask(std::uint32_t first_row, std::uint32_t rows) {
   return ((1U << rows) - 1U) << first_row;
@@ -221,36 +223,87 @@ void Imports::on(const core::PageFrame& message, Instant now, Actions& out) {
   import.heard = now;
   const std::uint32_t rows = row_mask(message.first_row, message.header.rows);
   if (slot.held || (slot.taken_mask & rows) == rows) return;
-  add_piece(import, message, now, out);
+  if (!add_piece(import, message, now, out)) abort(it, "more pages have begun to come than a source begins at once", out);
 }
 
-void Imports::add_piece(Import& import, const core::PageFrame& frame, Instant now, Actions& out) {
-  const PartId id{frame.ordinal, frame.whole_page, frame.first_row, frame.header.rows};
-  Part& part = import.parts[id];
-  if (part.received == 0 || part.checksum != frame.header.checksum) {
+void Imports::drop_part(Import& import, std::map<PartId, Part>::iterator part) {
+  SPILLWAY_ASSERT(import.held_bytes >= part->second.held_bytes);
+  import.held_bytes -= part->second.held_bytes;
+  import.parts.erase(part);
+}
+
+void Imports::drop_taken(Import& import, std::uint32_t ordinal) {
+  for (auto it = import.parts.lower_bound({ordinal, false, 0, 0}); it != import.parts.end() && std::get<0>(it->first) == ordinal;) {
+    const auto next = std::next(it);
+    const std::uint32_t rows = row_mask(std::get<2>(it->first), std::get<3>(it->first));
+    if ((import.slots[ordinal].taken_mask & rows) == rows) drop_part(import, it);
+    it = next;
+  }
+}
+
+std::map<Imports::PartId, Imports::Part>::iterator Imports::open_part(Import& import, const core::PageFrame& frame,
+                                                                      const PartId& id) const {
+  auto found = import.parts.find(id);
+  if (found != import.parts.end() && found->second.checksum != frame.header.checksum) {
     // A damaged first sending is replaced by the second.
-    part = Part{};
-    part.checksum = frame.header.checksum;
+    drop_part(import, found);
+    found = import.parts.end();
   }
-  if (frame.data && frame.data_offset == 0 && frame.data_bytes == frame.payload_bytes && frame.data->size() == frame.payload_bytes) {
-    part.whole = frame.data;
-    part.received = frame.payload_bytes;
-  } else {
-    const auto after = part.pieces.lower_bound(frame.offset);
-    const bool overlaps = (after != part.pieces.end() && after->first < frame.offset + frame.data_bytes) ||
-                          (after != part.pieces.begin() && std::prev(after)->first + std::prev(after)->second > frame.offset);
-    if (overlaps) return;  // a repeated fragment
-    part.pieces.emplace(frame.offset, frame.data_bytes);
-    part.received += frame.data_bytes;
-    if (frame.data) {
-      part.bytes.resize(frame.payload_bytes);
-      std::copy_n(frame.data->begin() + frame.data_offset, frame.data_bytes, part.bytes.begin() + frame.offset);
-    }
+  if (found != import.parts.end()) return found;
+  if (frame.whole_page) {
+    // Sent again since the block has grown: what has come of the older sending is not waited for.
+    const auto first = import.parts.lower_bound({frame.ordinal, true, 0, 0});
+    if (first != import.parts.end() && std::get<0>(first->first) == frame.ordinal) drop_part(import, first);
   }
-  if (part.received < frame.payload_bytes) return;
+  // The whole payload is charged with its first byte, for that is when its room is made.
+  const std::uint64_t most = std::max(context_.limits.assembly_bytes_max, 4 * context_.replicas.at(import.replica).page_bytes);
+  if (import.held_bytes + frame.payload_bytes > most) return import.parts.end();
+  Part part;
+  part.checksum = frame.header.checksum;
+  part.held_bytes = frame.payload_bytes;
+  import.held_bytes += part.held_bytes;
+  return import.parts.emplace(id, std::move(part)).first;
+}
+
+bool Imports::add_piece(Import& import, const core::PageFrame& frame, Instant now, Actions& out) {
+  const PartId id{frame.ordinal, frame.whole_page, frame.first_row, frame.header.rows};
+  const bool in_one = frame.data_bytes == frame.payload_bytes;
+  if (in_one && (!frame.data || (frame.data_offset == 0 && frame.data->size() == frame.payload_bytes))) {
+    if (const auto begun = import.parts.find(id); begun != import.parts.end()) drop_part(import, begun);
+    Part complete;
+    complete.whole = frame.data;
+    part_complete(import, frame, std::move(complete), now, out);
+    return true;
+  }
+  const auto found = open_part(import, frame, id);
+  if (found == import.parts.end()) return false;
+  Part& part = found->second;
+  const auto after = part.pieces.lower_bound(frame.offset);
+  const bool overlaps = (after != part.pieces.end() && after->first < frame.offset + frame.data_bytes) ||
+                        (after != part.pieces.begin() && std::prev(after)->first + std::prev(after)->second > frame.offset);
+  if (overlaps) return true;  // a repeated fragment
+  // Neighbours become one, so that a page takes as many entries as it has gaps and not as it has fragments.
+  auto piece = part.pieces.emplace_hint(after, frame.offset, frame.data_bytes);
+  if (after != part.pieces.end() && after->first == frame.offset + frame.data_bytes) {
+    piece->second += after->second;
+    part.pieces.erase(after);
+  }
+  if (piece != part.pieces.begin() && std::prev(piece)->first + std::prev(piece)->second == frame.offset) {
+    std::prev(piece)->second += piece->second;
+    part.pieces.erase(piece);
+  }
+  if (part.pieces.size() > part_gaps_max) return false;
+  part.received += frame.data_bytes;
+  if (frame.data) {
+    part.bytes.resize(frame.payload_bytes);
+    std::copy_n(frame.data->begin() + frame.data_offset, frame.data_bytes, part.bytes.begin() + frame.offset);
+  }
+  if (part.received < frame.payload_bytes) return true;
+  import.held_bytes -= part.held_bytes;
   Part complete = std::move(part);
-  import.parts.erase(id);
+  import.parts.erase(found);
   part_complete(import, frame, std::move(complete), now, out);
+  return true;
 }
 
 void Imports::part_complete(Import& import, const core::PageFrame& frame, Part&& part, Instant now, Actions& out) {
@@ -264,6 +317,7 @@ void Imports::part_complete(Import& import, const core::PageFrame& frame, Part&&
   // Rows that came by another road stay as they are: they are the same bytes, and the worker may be writing them.
   slot.taken_mask |= row_mask(frame.first_row, frame.header.rows);
   slot.page_seen = slot.page_seen || frame.whole_page;
+  drop_taken(import, frame.ordinal);
   slot.asked_at = now;
   out.emplace_back(CacheCore::WriteRows{import.replica, import.transfer, frame.ordinal, slot.block, frame.first_row, frame.header.rows,
                                         std::move(data), frame.whole_page});
@@ -405,7 +459,7 @@ std::vector<core::RowRange> Imports::missing(Import& import, Instant now) const 
   for (std::uint32_t i = 0; i < import.slots.size(); ++i) {
     if (import.slots[i].page_seen) newest = i;
   }
-  for (std::uint32_t i = 0; i < import.slots.size(); ++i) {
+  for (std::uint32_t i = 0; i < import.slots.size() && ranges.size() < context_.limits.missing_ranges_max; ++i) {
     Slot& slot = import.slots[i];
     if (!slot.reserved || slot.held || now < slot.asked_at + (import.handoff ? context_.limits.resend / 4 : context_.limits.resend))
       continue;
@@ -454,6 +508,9 @@ Instant Imports::next_tick() const {
 void Imports::check() const {
   for (const auto& [transfer, import] : imports_) {
     SPILLWAY_ASSERT(transfer == import.transfer && (!import.committing || import.handoff));
+    std::uint64_t held_bytes = 0;
+    for (const auto& [id, part] : import.parts) held_bytes += part.held_bytes;
+    SPILLWAY_ASSERT(held_bytes == import.held_bytes);
     for (const Slot& slot : import.slots) {
       SPILLWAY_ASSERT((slot.written_mask & ~slot.taken_mask) == 0);
       SPILLWAY_ASSERT(slot.reserved || slot.taken_mask == 0);

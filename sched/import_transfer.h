@@ -51,6 +51,7 @@ class Imports {
     core::SharedBytes whole;                        ///< when it came in one piece
     std::map<std::uint32_t, std::uint32_t> pieces;  ///< offset -> bytes
     std::uint64_t received = 0;
+    std::uint64_t held_bytes = 0;  ///< its share of Import::held_bytes
   };
   struct Import {
     TransferId transfer;
@@ -64,6 +65,7 @@ class Imports {
     bool opened = false;          ///< the batcher knows of it
     std::uint32_t reserving = 0;  ///< ImportReserve not yet answered
     std::map<PartId, Part> parts;
+    std::uint64_t held_bytes = 0;  ///< by `parts`
     std::optional<core::Handoff> handoff;
     bool committing = false;
     Instant heard{};
@@ -81,7 +83,13 @@ class Imports {
   /// Drops the import: reservation, and a TransferAbort to the source.
   void abort(Map::iterator it, std::string_view reason, Actions& out);
   void cancel(Map::iterator it, Actions& out);
-  void add_piece(Import& import, const core::PageFrame& frame, Instant now, Actions& out);
+  /// Room for the fragment's part among those that have come in part; nothing when the import holds too much of them already.
+  std::map<PartId, Part>::iterator open_part(Import& import, const core::PageFrame& frame, const PartId& id) const;
+  static void drop_part(Import& import, std::map<PartId, Part>::iterator part);
+  /// Parts of the block that hold nothing new: all their rows are taken.
+  static void drop_taken(Import& import, std::uint32_t ordinal);
+  /// False: the source sends more at once than it can have begun, and the import is to be given up.
+  bool add_piece(Import& import, const core::PageFrame& frame, Instant now, Actions& out);
   void part_complete(Import& import, const core::PageFrame& frame, Part&& part, Instant now, Actions& out);
   void try_commit(Import& import, Instant now, Actions& out);
   std::vector<core::RowRange> missing(Import& import, Instant now) const;

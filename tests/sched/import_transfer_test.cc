@@ -64,6 +64,13 @@ core::PageFrame page(std::uint32_t ordinal, std::uint32_t rows) {
   return f;
 }
 
+core::PageFrame one_byte_of(core::PageFrame frame, std::uint32_t offset) {
+  frame.data = core::share(core::ByteVector(1));
+  frame.offset = offset;
+  frame.data_bytes = 1;
+  return frame;
+}
+
 core::Handoff handoff() {
   core::Handoff h;
   h.transfer = transfer;
@@ -84,11 +91,11 @@ core::Handoff handoff() {
 }
 
 struct Destination {
-  CacheCore core{here, {1}, {}};
+  CacheCore core;
   CacheCore::Actions out;
   Instant now{seconds(1)};
 
-  Destination() { core.set_replica(0, info()); }
+  explicit Destination(const CacheLimits& limits = {}) : core(here, {1}, limits) { core.set_replica(0, info()); }
   template <class Event>
   void give(const Event& event) {
     core.on(event, now, out);
@@ -302,6 +309,81 @@ BOOST_AUTO_TEST_CASE(what_did_not_come_is_asked_for) {
   const auto* missing = d.sent<core::MissingPages>();
   BOOST_REQUIRE(missing != nullptr);
   BOOST_TEST((missing->ranges == std::vector<core::RowRange>{{0, 0, 16}, {1, 3, 2}}));
+}
+
+BOOST_AUTO_TEST_CASE(what_did_not_come_is_asked_for_in_portions) {
+  CacheLimits limits;
+  limits.missing_ranges_max = 1;
+  Destination d(limits);
+  d.begin();
+  d.give(handoff());
+  for (const std::uint32_t ordinal : {0U, 1U}) {
+    d.out.clear();
+    d.now += milliseconds(110);
+    d.core.on_tick(d.now, d.out);
+    BOOST_REQUIRE(d.sent<core::MissingPages>() != nullptr);
+    BOOST_REQUIRE(d.sent<core::MissingPages>()->ranges.size() == 1U);
+    BOOST_TEST(d.sent<core::MissingPages>()->ranges[0].ordinal == ordinal);
+    d.give(page(ordinal, 16));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_page_that_was_begun_again_takes_the_place_of_the_old_one) {
+  CacheLimits limits;
+  limits.assembly_bytes_max = 0;  // so four pages
+  Destination d(limits);
+  d.begin();
+  for (std::uint32_t rows = 1; rows <= 15; ++rows) d.give(one_byte_of(page(0, rows), 0));
+  BOOST_TEST(d.core.imports() == 1U);
+  core::PageFrame half = page(0, 16);
+  half.data_bytes = page_bytes / 2;
+  d.give(half);
+  half.offset = half.data_offset = half.data_bytes;
+  d.give(half);
+  d.give(page(1, 5));
+  d.give(handoff());
+  d.write_all();
+  BOOST_TEST(d.told<ImportCommit>() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(bytes_that_begin_ever_new_parts_end_the_transfer) {
+  CacheLimits limits;
+  limits.assembly_bytes_max = 0;
+  Destination d(limits);
+  d.begin();
+  std::uint32_t charged = 0;
+  for (std::uint32_t first = 0; first < 16; ++first) {
+    for (std::uint32_t rows = 1; rows <= 16 - first && d.core.imports() != 0; ++rows) {
+      core::PageFrame part = page(0, rows);
+      part.whole_page = false;
+      part.first_row = first;
+      part.header.first_token = first;
+      part.payload_bytes = rows * row_bytes;
+      d.give(one_byte_of(part, 0));
+      if (d.core.imports() != 0) charged += part.payload_bytes;
+    }
+  }
+  BOOST_TEST(charged <= 4 * page_bytes);
+  BOOST_REQUIRE(d.sent<core::TransferAbort>() != nullptr);
+  BOOST_TEST(d.sent<core::TransferAbort>()->reason.find("than a source begins at once") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_page_in_too_many_pieces_ends_the_transfer) {
+  Destination d;
+  core::ReplicaInfo large = info();
+  large.page_bytes = 8192;
+  large.row_bytes = 512;
+  d.core.set_replica(0, large);
+  core::Offer o = offer();
+  o.page_bytes = large.page_bytes;
+  d.give(o);
+  d.give(ImportReserved{transfer, true, {}, {}, {{0, 10, false}, {1, 11, false}}});
+  core::PageFrame part = page(0, 16);
+  part.payload_bytes = 8192;
+  std::uint32_t given = 0;
+  for (; d.core.imports() != 0 && given < 4096; ++given) d.give(one_byte_of(part, 2 * given));
+  BOOST_TEST(given == 1025U);
+  BOOST_TEST(d.sent<core::TransferAbort>() != nullptr);
 }
 
 BOOST_AUTO_TEST_CASE(held_blocks_need_not_come) {
