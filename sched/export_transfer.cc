@@ -207,7 +207,12 @@ void Exports::on(const core::OfferReply& message, Instant now, Actions& out) {
 bool Exports::may_read(const Export& e) const {
   if (e.phase == Phase::begun) return false;
   if (e.phase == Phase::frozen) return true;  // few rows, and the client waits
-  if (context_.limits.bulk_bytes_per_second_max != 0 && budget_bytes_ <= 0) return false;
+  return may_read_again(e);
+}
+
+/// What the destination says it misses waits for credit even when it is frozen: it would otherwise fill the link by asking.
+bool Exports::may_read_again(const Export& e) const {
+  if (e.phase != Phase::frozen && context_.limits.bulk_bytes_per_second_max != 0 && budget_bytes_ <= 0) return false;
   const auto it = unacked_.find(e.move.destination.node);
   return it == unacked_.end() || it->second < context_.limits.unacked_bytes_max;
 }
@@ -313,6 +318,7 @@ void Exports::on(const CacheCore::RowsRead& event, Instant now, Actions& out) {
   SPILLWAY_ASSERT(e->reads > 0 && reads_ > 0 && event.ordinal < e->blocks.size());
   --e->reads;
   --reads_;
+  if (std::uint32_t& again = e->blocks[event.ordinal].again_mask; again == row_mask(event.first_row, event.rows)) again = 0;
   send_frames(*e, event, now, out);
   pump(now, out);
 }
@@ -403,13 +409,18 @@ void Exports::on(const core::MissingPages& message, Instant now, Actions& out) {
     }
   }
   e.heard = now;
+  refill(now);
   for (const core::RowRange& range : message.ranges) {
-    const Block& block = e.blocks[range.ordinal];
+    // What does not fit now is asked for again.
+    if (e.reads >= context_.limits.missing_ranges_max || !may_read_again(e)) break;
+    Block& block = e.blocks[range.ordinal];
     const std::uint32_t wanted = row_mask(range.first_row, range.rows);
     // What was not sent yet comes by itself.
-    if ((block.sent_mask & wanted) != wanted || block.dropped || block.held) continue;
+    if ((block.sent_mask & wanted) != wanted || block.again_mask != 0 || block.dropped || block.held) continue;
     const bool whole = range.first_row == 0;
-    read(e, range.ordinal, whole, range.first_row, whole ? std::max(range.rows, block.rows_asked) : range.rows, out);
+    const std::uint32_t rows = whole ? std::max(range.rows, block.rows_asked) : range.rows;
+    block.again_mask = row_mask(range.first_row, rows);
+    read(e, range.ordinal, whole, range.first_row, rows, out);
   }
   pump(now, out);
 }

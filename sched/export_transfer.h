@@ -80,6 +80,7 @@ class Exports {
     bool page_sent = false;
     std::uint32_t rows_asked = 0;  ///< rows [0, rows_asked) read or being read
     std::uint32_t sent_mask = 0;   ///< bit r: row r was handed to the link
+    std::uint32_t again_mask = 0;  ///< rows of the one repeated read under way
   };
   struct Export {
     TransferId transfer;
@@ -116,6 +117,7 @@ class Exports {
   bool next_read(Export& e, Actions& out);
   void read(Export& e, std::uint32_t ordinal, bool whole, std::uint32_t first_row, std::uint32_t rows, Actions& out);
   bool may_read(const Export& e) const;
+  bool may_read_again(const Export& e) const;
   void pump(Instant now, Actions& out);
   void maybe_freeze(Export& e, Instant now, Actions& out);
   std::uint32_t unsent(const Export& e) const;

@@ -1,5 +1,6 @@
 #include "sched/export_transfer.h"
 
+#include <algorithm>
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -297,6 +298,53 @@ BOOST_AUTO_TEST_CASE(what_is_missing_is_sent_again_and_counted_apart) {
   const auto* report = s.last<core::MoveReport>(owner);
   BOOST_TEST(report->page_bytes == 3U * 256);
   BOOST_TEST(report->resent_bytes == 256U + 2 * 16);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_missing_is_read_again_within_limits) {
+  const auto reads = [](const Source& s) {
+    return std::count_if(s.out.begin(), s.out.end(), [](const auto& a) { return std::holds_alternative<CacheCore::ReadRows>(a); });
+  };
+  CacheLimits limits;
+  limits.missing_ranges_max = 2;
+  Source s(limits);
+  s.go_frozen(60);
+  s.out.clear();
+  // Once at a time, however often it is asked for ...
+  for (int i = 0; i < 5; ++i) s.give(core::MissingPages{s.transfer, {{0, 0, 16}, {0, 0, 16}, {0, 2, 3}}});
+  BOOST_TEST(reads(s) == 1);
+  s.give(core::MissingPages{s.transfer, {{1, 0, 16}, {2, 0, 16}, {3, 2, 3}}});
+  BOOST_TEST(reads(s) == 2);  // ... and no more than this many
+  s.read_all();
+  s.give(core::MissingPages{s.transfer, {{0, 0, 16}, {2, 0, 16}}});
+  BOOST_TEST(reads(s) == 2);
+  s.read_all();
+  // A destination that gives no credit gets nothing more.
+  s.core.on_credit(there, limits.unacked_bytes_max, s.now, s.out);
+  s.give(core::MissingPages{s.transfer, {{0, 0, 16}}});
+  BOOST_TEST(reads(s) == 0);
+  s.core.on_credit(there, 0, s.now, s.out);
+  s.give(core::MissingPages{s.transfer, {{0, 0, 16}}});
+  BOOST_TEST(reads(s) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_missing_is_read_again_within_the_bandwidth) {
+  CacheLimits limits;
+  limits.bulk_bytes_per_second_max = 256;
+  Source s(limits);
+  s.begin(100);
+  s.take_offer();
+  s.tick(seconds(1));
+  s.read_all();
+  BOOST_REQUIRE(s.posted<core::PageFrame>(there) == 2U);
+  const auto resent = [&] {
+    s.out.clear();
+    s.give(core::MissingPages{s.transfer, {{0, 0, 16}}});
+    return std::any_of(s.out.begin(), s.out.end(), [](const auto& a) {
+      const auto* read = std::get_if<CacheCore::ReadRows>(&a);
+      return read != nullptr && read->ordinal == 0;
+    });
+  };
+  BOOST_TEST(!resent());
 }
 
 BOOST_AUTO_TEST_CASE(a_frozen_source_asks_its_owner_until_it_is_answered) {
