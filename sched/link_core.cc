@@ -25,6 +25,8 @@ constexpr std::uint32_t ack_every = 32;     // messages received before an ack i
 constexpr std::uint64_t frame_header_bytes = 128;
 constexpr int refused_slowdown = 10;  // hellos to a peer that refused us are this much rarer
 constexpr Duration bulk_lost_after = std::chrono::seconds(1);
+// Credits of bulk that may wait to be consumed: one, and one more for what was given up as lost and came late after all.
+constexpr std::uint64_t unconsumed_credits_max = 2;
 
 std::size_t index(Lane lane) {
   return static_cast<std::size_t>(lane);
@@ -364,8 +366,9 @@ struct LinkCore::State {
       if (beaten) suspicion.add(now - beat);
       beaten = true;
       beat = now;
-      if (bulk_mark_at == core::never && e.sequence > bulk_high) {
-        bulk_mark = e.sequence;
+      const auto said = std::min(e.sequence, bulk_ceiling());
+      if (bulk_mark_at == core::never && said > bulk_high) {
+        bulk_mark = said;
         bulk_mark_at = now + bulk_lost_after;
       }
     }
@@ -374,12 +377,20 @@ struct LinkCore::State {
 
   std::uint64_t bulk_in_flight() const { return bulk_sent - bulk_credited + bulk_queued_bytes; }
 
+  /// The most that a peer has sent that keeps to the credit it was told; one frame may go alone whatever its size. What it says
+  /// beyond this is not believed: it would get back credit for bytes that it never sent.
+  std::uint64_t bulk_ceiling() const {
+    return bulk_told + std::max<std::uint64_t>(limits.credit_bytes, frame_header_bytes + hello.frame_bytes_max);
+  }
+
   void take_message(const Envelope& e, Instant now, Actions& out) {
     ack_at = std::min(ack_at, now + limits.resend / 4);
     if (core::traits(*e.message).lane != e.lane) return;
     if (e.lane == Lane::bulk) {
       const auto bytes = bulk_size(*e.message);
-      bulk_high = std::max(bulk_high, e.sequence);
+      bulk_high = std::max(bulk_high, std::min(e.sequence, bulk_ceiling()));
+      // From a peer that does not keep to its credit: as good as lost, and asked for again.
+      if (bulk_unconsumed != 0 && bulk_unconsumed + bytes > unconsumed_credits_max * limits.credit_bytes) return;
       bulk_unconsumed += bytes;
       out.emplace_back(Deliver{e.message, bytes});
       return;

@@ -389,6 +389,47 @@ BOOST_AUTO_TEST_CASE(credit_of_lost_bulk_comes_back) {
   BOOST_TEST(of<LinkCore::BulkCredit>(p.a_out).back().bytes_in_flight == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(credit_comes_back_for_no_more_than_can_have_been_sent) {
+  core::Hello hello;
+  hello.frame_bytes_max = 1000;
+  for (const bool by_heartbeat : {false, true}) {
+    Pair p({.credit_bytes = 10'000});
+    p.b.set_hello(hello);
+    p.connect();
+    p.a.send(page(4000 - 128), t0, p.a_out);
+    auto lie = Pair::take_envelopes(p.a_out).at(0);
+    lie.sequence = std::uint64_t{1} << 60;
+    if (by_heartbeat) {
+      lie.kind = EnvelopeKind::heartbeat;
+      lie.message = nullptr;
+    }
+    p.b.on(lie, t0, p.b_out);
+    p.b.consumed(4000, t0, p.b_out);
+    std::uint64_t credit = 0;
+    for (auto now = t0; now < t0 + 1500ms; now += 50ms) {
+      p.b.on_tick(now, p.b_out);
+      for (const auto& e : Pair::take_envelopes(p.b_out)) credit = std::max(credit, e.credit);
+      lie.kind = EnvelopeKind::heartbeat;
+      lie.message = nullptr;
+      lie.sequence = 4000;  // so that the link stays up
+      p.b.on(lie, now, p.b_out);
+    }
+    BOOST_TEST(credit == 10'000U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_that_sends_beyond_its_credit_fills_nothing) {
+  Pair p({.credit_bytes = 10'000});
+  p.connect();
+  p.a.send(page(4000 - 128), t0, p.a_out);
+  auto e = Pair::take_envelopes(p.a_out).at(0);
+  for (int i = 0; i < 100; ++i, e.sequence += 4000) p.b.on(e, t0, p.b_out);
+  BOOST_TEST(of<LinkCore::Deliver>(p.b_out).size() == 5U);  // twice the credit
+  p.b.consumed(20'000, t0, p.b_out);
+  p.b.on(e, t0, p.b_out);
+  BOOST_TEST(of<LinkCore::Deliver>(p.b_out).size() == 6U);
+}
+
 BOOST_AUTO_TEST_CASE(the_hello_says_what_was_set) {
   Pair p;
   core::Hello hello;
