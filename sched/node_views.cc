@@ -18,6 +18,8 @@ void NodeViews::on_up(core::NodeId node, core::Incarnation incarnation, Instant 
   view.suspect = false;
   view.reported = false;
   view.reported_at = now;
+  // Another process counts from nothing.
+  if (view.incarnation != incarnation) view.report.counters = {};
   view.incarnation = incarnation;
 }
 

@@ -200,12 +200,19 @@ void RouterState::drains_on_report(core::NodeId node, Instant now, Actions& out)
       drain.flagged = drain.flagged || view->report.draining == wanted;
       core::OperationUpdate& update = drain.update;
       const std::uint32_t left = wanted ? streams_on(*view) : 0;
-      const auto commits = static_cast<std::uint32_t>(view->report.counters.exports_committed - drain.at_start.exports_committed);
+      const core::NodeCounters& counted = view->report.counters;
+      core::NodeCounters& start = drain.at_start;
+      // The drain began with what an older process of the node had told: this one counts from nothing.
+      if (counted.exports_committed < start.exports_committed || counted.export_blocks < start.export_blocks ||
+          counted.export_bytes < start.export_bytes) {
+        start = {};
+      }
+      const auto commits = static_cast<std::uint32_t>(counted.exports_committed - start.exports_committed);
       const bool news = left != update.streams_left || commits != update.commits;
       update.streams_left = left;
       update.commits = commits;
-      update.blocks = view->report.counters.export_blocks - drain.at_start.export_blocks;
-      update.bytes = view->report.counters.export_bytes - drain.at_start.export_bytes;
+      update.blocks = counted.export_blocks - start.export_blocks;
+      update.bytes = counted.export_bytes - start.export_bytes;
       update.text = wanted ? std::to_string(left) + " streams to go" : "taking work again";
       if (news) drain.progress_at = now;
       // Our own moves off it have told their part too.

@@ -203,6 +203,27 @@ BOOST_AUTO_TEST_CASE(status_waits_for_other_routers_but_not_long) {
   BOOST_TEST(replies()[1].streams.size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_drain_counts_from_nothing_when_the_node_does) {
+  for (const bool process : {true, false}) {  // a new process, or new counters in the old one
+    Fixture f;
+    f.reports.at(a).counters.exports_committed = 7;
+    f.reports.at(a).counters.export_bytes = 700;
+    f.report(a);
+    if (process) {
+      f.core.on_peer_down(a, {1}, f.now, f.out);
+      f.core.on_peer_up(a, {2}, f.now, f.out);
+    }
+    f.core.on(ClientRef{50}, core::DrainRequest{8, "a", core::DrainMode::begin}, f.now, f.out);
+    f.reports.at(a).draining = true;
+    f.reports.at(a).counters.exports_committed = process ? 8 : 3;
+    f.reports.at(a).counters.export_bytes = process ? 800 : 300;
+    f.report(a);
+    BOOST_TEST(f.operation()->done);
+    BOOST_TEST(f.operation()->commits == (process ? 8U : 3U));
+    BOOST_TEST(f.operation()->bytes == (process ? 800U : 300U));
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace spillway::sched::test
