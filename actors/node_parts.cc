@@ -53,6 +53,7 @@ sched::RouterLimits router_limits(const config::Cluster& cluster) {
   limits.output_tokens_max = cluster.limits.output_tokens_max;
   limits.moves_per_link_max = cluster.limits.move_concurrent_max;
   limits.spill_low_permille = cluster.spill.enabled ? cluster.spill.free_low_percent * 10 : 0;
+  limits.operations_max = cluster.limits.operations_max;
   limits.spill_high_permille = cluster.spill.free_high_percent * 10;
   return limits;
 }

@@ -169,6 +169,7 @@ struct Limits {
   std::uint64_t bulk_bandwidth_max_bytes_per_s = 0;  ///< of one node's sends; 0 = unlimited
   std::uint32_t move_concurrent_max = 4;             ///< moves at once on one link
   std::uint32_t transfers_max = 64;                  ///< exports and imports at once on one node
+  std::uint32_t operations_max = 256;                ///< status requests, drains, moves that wait at one router, of each kind
 };
 
 /// Intervals and time-outs.

@@ -58,6 +58,9 @@ constexpr KeySpec limits[] = {
                                         "move_concurrent_max = 4"),
     count<&Limits::transfers_max>("transfers_max", "transfers", 1, 65'536, "Exports and imports of pages at once on one node.",
                                   "transfers_max = 64"),
+    count<&Limits::operations_max>("operations_max", "operations", 1, 65'536,
+                                   "Status requests, drains and moves of others' streams under way at one router, of each kind.",
+                                   "operations_max = 256"),
 };
 
 constexpr KeySpec timings[] = {

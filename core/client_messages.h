@@ -271,14 +271,15 @@ struct OperationUpdate {
   std::uint64_t bytes = 0;
   std::uint32_t rows_recomputed = 0;
   Duration pause_max{0};
-  MoveOutcome move;  ///< of `move`
+  MoveOutcome move;         ///< of `move`
+  Duration retry_after{0};  ///< with queue_full
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("operation", s.operation), v("done", s.done), v("code", s.code), v("text", s.text), v("streams_left", s.streams_left);
     v("commits", s.commits), v("blocks", s.blocks), v("bytes", s.bytes), v("rows_recomputed", s.rows_recomputed),
         v("pause_max", s.pause_max);
-    v("move", s.move);
+    v("move", s.move), v("retry_after", s.retry_after);
   }
 };
 

@@ -440,6 +440,7 @@ struct OperationUpdate {
   rowsRecomputed @8 :UInt32;
   pauseMax @9 :Int64;
   move @10 :MoveOutcome;
+  retryAfter @11 :Int64;
 }
 
 # The number of a member of the union is the index of the type in core::ClientMessage.

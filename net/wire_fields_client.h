@@ -39,7 +39,8 @@ SPILLWAY_WIRE(MoveRequest, SPILLWAY_F(operation, Operation), SPILLWAY_F(request,
 SPILLWAY_WIRE(DrainRequest, SPILLWAY_F(operation, Operation), SPILLWAY_F(node, Node), SPILLWAY_F(mode, Mode));
 SPILLWAY_WIRE(OperationUpdate, SPILLWAY_F(operation, Operation), SPILLWAY_F(done, Done), SPILLWAY_F(code, Code), SPILLWAY_F(text, Text),
               SPILLWAY_F(streams_left, StreamsLeft), SPILLWAY_F(commits, Commits), SPILLWAY_F(blocks, Blocks), SPILLWAY_F(bytes, Bytes),
-              SPILLWAY_F(rows_recomputed, RowsRecomputed), SPILLWAY_F(pause_max, PauseMax), SPILLWAY_F(move, Move));
+              SPILLWAY_F(rows_recomputed, RowsRecomputed), SPILLWAY_F(pause_max, PauseMax), SPILLWAY_F(move, Move),
+              SPILLWAY_F(retry_after, RetryAfter));
 
 SPILLWAY_ARM(ClientFrame, ClientHello, CLIENT_HELLO);
 SPILLWAY_ARM(ClientFrame, ServerHello, SERVER_HELLO);

@@ -45,6 +45,8 @@ struct RouterLimits {
   std::uint32_t spill_low_permille = 50;
   std::uint32_t spill_high_permille = 300;
   core::Duration spill_interval{std::chrono::milliseconds(200)};
+  /// Statuses, drains and moves of others' streams that operators wait for, of each kind; beyond it queue_full.
+  std::uint32_t operations_max = 256;
   std::uint32_t prefix_weight_permille = 1000;  ///< worth of a cached token in placement, against an uncached one
 };
 

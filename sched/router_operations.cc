@@ -12,6 +12,7 @@ namespace {
 using core::Errc;
 
 constexpr core::Duration drain_resend = std::chrono::milliseconds(250);
+constexpr core::Duration retry_soon = std::chrono::milliseconds(500);
 
 core::OperationUpdate ended(std::uint64_t operation, Errc code, std::string text) {
   core::OperationUpdate update;
@@ -29,6 +30,14 @@ std::uint32_t streams_on(const NodeView& node) {
 }
 
 }  // namespace
+
+bool RouterState::too_many(std::size_t waiting, ClientRef client, std::uint64_t operation, std::string_view what, Actions& out) const {
+  if (waiting < limits.operations_max) return false;
+  auto update = ended(operation, Errc::queue_full, std::to_string(waiting) + " " + std::string(what) + " are under way at this router");
+  update.retry_after = retry_soon;
+  out.emplace_back(RouterCore::Operation{client, std::move(update)});
+  return true;
+}
 
 // -- Move ------------------------------------------------------------------------------------------------------------------------
 
@@ -69,6 +78,7 @@ void RouterState::on(ClientRef client, const core::MoveRequest& request, Instant
         client, ended(request.operation, Errc::unknown_request, "no stream " + core::to_hex(request.request) + " runs")});
     return;
   }
+  if (too_many(remote_moves_.size(), client, request.operation, "moves of streams of other routers", out)) return;
   const std::uint64_t id = ++operations_made_;
   RemoteMove& remote = remote_moves_[id];
   remote.client = client;
@@ -175,6 +185,7 @@ void RouterState::on(ClientRef client, const core::DrainRequest& request, Instan
       it = next;
     }
   }
+  if (too_many(drains_.size(), client, request.operation, "drains", out)) return;
   DrainOperation& drain = drains_[++operations_made_];
   drain.client = client;
   drain.operation = request.operation;
@@ -279,6 +290,7 @@ core::NodeCounters RouterState::own_counters() const {
 }
 
 void RouterState::on(ClientRef client, const core::StatusRequest& request, Instant now, Actions& out) {
+  if (too_many(statuses_.size(), client, request.operation, "status requests", out)) return;
   StatusOperation status;
   status.client = client;
   status.reply.operation = request.operation;

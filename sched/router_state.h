@@ -268,6 +268,8 @@ class RouterState {
   std::vector<std::uint32_t> names_known(const RouterStream& s) const;
   // router_operations.cc
   core::Result<void> check_drain(core::NodeId node, Instant now) const;
+  /// Answers with queue_full when as many operations as `waiting` are too many.
+  bool too_many(std::size_t waiting, ClientRef client, std::uint64_t operation, std::string_view what, Actions& out) const;
   void move_here(RouterStream& s, core::NodeId node, const MoveAsker& asker, Instant now, Actions& out);
 
   std::uint64_t epochs_ = 0;

@@ -163,7 +163,7 @@ Result<ClusterStatus> Client::status(std::chrono::milliseconds timeout) {
     if (const auto* reply = std::get_if<core::StatusReply>(&message)) {
       status->emplace(to_status(*reply));
     } else if (const auto* update = std::get_if<core::OperationUpdate>(&message)) {
-      status->emplace(to_error(update->code, update->text, {}));
+      status->emplace(to_error(update->code, update->text, update->retry_after));
     }
     return status->has_value();
   };
@@ -203,7 +203,7 @@ Result<MoveResult> Client::move(const std::string& request_id, const std::string
       return before;
     }
   }
-  if (last->code != core::Errc::ok) return to_error(last->code, last->text, {});
+  if (last->code != core::Errc::ok) return to_error(last->code, last->text, last->retry_after);
   return to_error(last->move.code == core::Errc::ok ? core::Errc::unavailable : last->move.code, last->move.reason, {});
 }
 
@@ -220,7 +220,7 @@ Result<DrainProgress> Client::drain(const std::string& node, DrainMode mode, con
   };
   const core::DrainRequest request{number, node, static_cast<core::DrainMode>(mode)};
   if (auto done = handle_->session->operate(number, request, take, timeout); !done) return done.error();
-  if (last->code != core::Errc::ok) return to_error(last->code, last->text, {});
+  if (last->code != core::Errc::ok) return to_error(last->code, last->text, last->retry_after);
   return to_progress(*last);
 }
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "tests/sched/router_fixture.h"
 
 /// Moves, drains, spills and status, as one router sees them.
@@ -201,6 +203,41 @@ BOOST_AUTO_TEST_CASE(status_waits_for_other_routers_but_not_long) {
   f.pass(milliseconds(320));
   BOOST_REQUIRE(replies().size() == 2U);
   BOOST_TEST(replies()[1].streams.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(operations_under_way_are_bounded_each_kind_apart) {
+  RouterLimits limits;
+  limits.operations_max = 2;
+  Fixture f(limits);
+  f.reports.at(b).roles = 3;
+  f.report(b);
+  const auto posts = [&] {
+    return std::count_if(f.out.begin(), f.out.end(), [](auto& a) { return std::holds_alternative<RouterCore::Post>(a); });
+  };
+  const auto refused = [&](std::uint64_t operation) {
+    BOOST_REQUIRE(f.operation() != nullptr);
+    BOOST_TEST(f.operation()->operation == operation);
+    BOOST_TEST(f.operation()->done);
+    BOOST_TEST((f.operation()->code == Errc::queue_full));
+    BOOST_TEST((f.operation()->retry_after > core::Duration{0}));
+  };
+  f.out.clear();
+  for (std::uint64_t i = 1; i <= 3; ++i) f.core.on(ClientRef{50}, core::StatusRequest{i}, f.now, f.out);
+  BOOST_TEST(posts() == 2);
+  refused(3);
+  f.out.clear();
+  for (std::uint64_t i = 4; i <= 6; ++i) f.core.on(ClientRef{50}, core::MoveRequest{i, {{9, 9}}, "a"}, f.now, f.out);
+  BOOST_TEST(posts() == 4);
+  refused(6);
+  f.out.clear();
+  for (std::uint64_t i = 7; i <= 9; ++i) f.core.on(ClientRef{50}, core::DrainRequest{i, "a", core::DrainMode::begin}, f.now, f.out);
+  BOOST_TEST(posts() == 2);
+  refused(9);
+  // Those that have ended make room.
+  f.pass(milliseconds(320));
+  f.out.clear();
+  f.core.on(ClientRef{50}, core::StatusRequest{10}, f.now, f.out);
+  BOOST_TEST(posts() == 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_drain_counts_from_nothing_when_the_node_does) {
