@@ -15,6 +15,7 @@ class Zap {
   /// Nothing: refused. Otherwise the user id that rides on every message of the connection.
   using Decide = std::function<std::string(std::string_view domain, const std::string& public_key, std::string_view address)>;
 
+  /// Without a handle when the process has no descriptor left for its socket: then nothing of the context may be opened.
   Zap(const ZmqContext& context, Decide decide);
   void* handle() const { return socket_.get(); }
   /// Answers all that asks now.

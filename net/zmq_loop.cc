@@ -194,6 +194,7 @@ core::Result<void> ZmqLoop::Impl::open() {
   context.emplace(io_threads);
   if (!options.keys.empty()) {
     zap.emplace(*context, [this](auto domain, const auto& key, auto address) { return decide(domain, key, address); });
+    if (zap->handle() == nullptr) return tl::make_unexpected(no_socket("the check of keys"));
   }
   for (const auto lane : {Lane::control, Lane::token, Lane::bulk}) {
     if (auto done = bind_lane(lane); !done) return done;
@@ -238,6 +239,7 @@ core::Result<void> ZmqLoop::Impl::bind_lane(Lane lane) {
   const bool bulk = lane == Lane::bulk;
   // Peers choose no routing id: this socket never answers, and so no connection can take the place of another.
   ZmqSocket router(*context, ZMQ_ROUTER);
+  if (!router) return tl::make_unexpected(no_socket(endpoint));
   router.set(ZMQ_AFFINITY, bulk ? bulk_io : quick_io);
   constexpr auto silence_max = std::chrono::seconds(3);
   set_listener(router, endpoint, std::max(options.message_bytes_max, bulk ? options.frame_bytes_max : 0),
@@ -252,6 +254,7 @@ core::Result<void> ZmqLoop::Impl::bind_lane(Lane lane) {
 core::Result<void> ZmqLoop::Impl::bind_clients() {
   if (options.client_bind.empty()) return {};
   ZmqSocket router(*context, ZMQ_ROUTER);
+  if (!router) return tl::make_unexpected(no_socket(options.client_bind));
   router.set(ZMQ_AFFINITY, quick_io);
   // Later than our own pings, which know the client and tell the router.
   const auto silence_max = options.client_silence_max + std::chrono::seconds(2);
@@ -403,6 +406,12 @@ ZmqSocket ZmqLoop::Impl::connect_lane(const PeerAddress& address, Lane lane) {
     return {};
   }
   ZmqSocket dealer(*context, ZMQ_DEALER);
+  if (!dealer) {
+    const auto why = no_socket(endpoint);
+    count(&ZmqCounters::sockets_refused);
+    warn_once("descriptors", why.message + "; tried again (said once)");
+    return {};
+  }
   dealer.set(ZMQ_AFFINITY, lane == Lane::bulk ? bulk_io : quick_io);
   dealer.set(ZMQ_SNDHWM, options.peer_messages_max[index(lane)]);
   // Nothing is kept for a peer that is not there: what is in the queue when the connection breaks belongs to a process that is
@@ -422,23 +431,23 @@ ZmqSocket ZmqLoop::Impl::connect_lane(const PeerAddress& address, Lane lane) {
 
 void ZmqLoop::Impl::perform(SendJob& job) {
   const auto found = peers.find(job.to);
-  if (found == peers.end() || !found->second.sockets[index(job.lane)]) return count(&ZmqCounters::dropped_unknown);
+  if (found == peers.end() || found->second.address.endpoints[index(job.lane)].empty()) return count(&ZmqCounters::dropped_unknown);
   auto& peer = found->second;
   auto& socket = peer.sockets[index(job.lane)];
   auto& full_since = peer.full_since[index(job.lane)];
-  if (socket.send(job.frames) == SendResult::sent) {
+  if (socket && socket.send(job.frames) == SendResult::sent) {
     full_since.reset();
     return count(&ZmqCounters::sent);
   }
-  count(&ZmqCounters::dropped_full);
+  count(socket ? &ZmqCounters::dropped_full : &ZmqCounters::dropped_unknown);
   const auto now = steady_now();
   if (!full_since) full_since = now;
   if (now - *full_since < options.peer_reopen_after) return;
   // libzmq gives up a connection for good after some failed handshakes (another process held the port for a moment, a key that was
-  // not yet known there); only a new socket tries again.
+  // not yet known there); only a new socket tries again. And a socket may not have come about for want of descriptors.
   socket = connect_lane(peer.address, job.lane);
   full_since.reset();
-  count(&ZmqCounters::peers_reopened);
+  if (socket) count(&ZmqCounters::peers_reopened);
 }
 
 void ZmqLoop::Impl::read_lane(Lane lane) {

@@ -48,6 +48,7 @@ struct ZmqCounters {
   std::uint64_t keys_refused = 0;
   std::uint64_t keys_accepted = 0;
   std::uint64_t peers_reopened = 0;
+  std::uint64_t sockets_refused = 0;  ///< by the system, which has no descriptor left; tried again
   std::uint64_t client_messages_in = 0;
   std::uint64_t client_messages_out = 0;
   std::uint64_t clients_seen = 0;

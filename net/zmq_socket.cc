@@ -52,8 +52,7 @@ std::string ZmqMessage::property(const char* name) const {
 }
 
 ZmqSocket::ZmqSocket(const ZmqContext& context, int type) : handle_(zmq_socket(context.get(), type)) {
-  SPILLWAY_ASSERT(handle_ != nullptr);
-  set(ZMQ_LINGER, 0);
+  if (handle_ != nullptr) set(ZMQ_LINGER, 0);
 }
 
 void ZmqSocket::close() {
@@ -142,6 +141,10 @@ bool ZmqSocket::receive(std::vector<ZmqMessage>& parts, std::size_t parts_max, b
     }
   }
   return true;
+}
+
+core::Error no_socket(const std::string& endpoint) {
+  return {core::Errc::io, "no socket for " + endpoint + ": " + zmq_strerror(errno) + "; raise the limit of open files (ulimit -n)", {}};
 }
 
 bool is_loopback(std::string_view endpoint) {

@@ -58,7 +58,8 @@ enum class SendResult { sent, full, unreachable };
 class ZmqSocket {
  public:
   ZmqSocket() = default;
-  ZmqSocket(const ZmqContext& context, int type);  ///< linger 0
+  /// Linger 0. Empty when the process has no descriptor left for it, with errno saying so: try again later.
+  ZmqSocket(const ZmqContext& context, int type);
   ~ZmqSocket() { close(); }
   ZmqSocket(ZmqSocket&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
   ZmqSocket& operator=(ZmqSocket&& other) noexcept {
@@ -94,6 +95,9 @@ class ZmqSocket {
  private:
   void* handle_ = nullptr;
 };
+
+/// Why a new socket is empty; right after it was made.
+core::Error no_socket(const std::string& endpoint);
 
 /// Whether an endpoint stays on this machine. Only such ones may go without CURVE.
 bool is_loopback(std::string_view endpoint);

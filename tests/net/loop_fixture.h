@@ -1,5 +1,9 @@
 #pragma once
 
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
@@ -25,6 +29,25 @@ bool eventually(Condition&& condition, std::chrono::milliseconds longest = std::
   return true;
 }
 
+/// While it lives the process gets no new file descriptor.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+    const int lowest = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    BOOST_REQUIRE(lowest >= 0);
+    ::close(lowest);
+    const rlimit none{static_cast<rlim_t>(lowest), before_.rlim_max};
+    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
 struct NodeOptions {
   std::array<std::string, 3> bind{"tcp://127.0.0.1:*", "tcp://127.0.0.1:*", "tcp://127.0.0.1:*"};
   KeyPair keys = {};
@@ -35,6 +58,7 @@ struct NodeOptions {
   bool clients = false;
   core::Duration client_silence_max = std::chrono::seconds{5};
   std::uint32_t clients_max = 64;
+  core::Duration peer_reopen_after = std::chrono::seconds{2};
 };
 
 /// Sequence of envelopes that only find out whether a connection stands. A late one may come at any time, so they are counted
@@ -56,6 +80,7 @@ struct Node {
     options.peer_messages_max.fill(given.peer_messages_max);
     options.client_silence_max = given.client_silence_max;
     options.clients_max = given.clients_max;
+    options.peer_reopen_after = given.peer_reopen_after;
     auto opened = ZmqLoop::open(std::move(options));
     BOOST_REQUIRE_MESSAGE(opened, (opened ? "" : opened.error().message));
     loop = std::move(*opened);

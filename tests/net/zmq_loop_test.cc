@@ -104,6 +104,19 @@ BOOST_AUTO_TEST_CASE(every_message_arrives_whole_on_its_lane_with_page_bytes) {
   BOOST_TEST(a.loop->counters().dropped_large == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_peer_met_without_descriptors_is_reached_later) {
+  Node a("a", {.peer_reopen_after = 50ms});
+  Node b("b");
+  {
+    const test::NoDescriptors none;
+    a.meet(b);
+    BOOST_REQUIRE(eventually([&] { return a.loop->counters().sockets_refused == 3; }));
+    a.loop->transport().send(token(a, b, 1));
+    BOOST_REQUIRE(eventually([&] { return a.loop->counters().dropped_unknown == 1; }));
+  }
+  BOOST_TEST(greet(a, b));
+}
+
 BOOST_AUTO_TEST_CASE(three_nodes_know_each_other) {
   Node nodes[] = {Node("a"), Node("b"), Node("c")};
   for (auto& x : nodes) {

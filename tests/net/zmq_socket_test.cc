@@ -41,6 +41,22 @@ BOOST_AUTO_TEST_CASE(parts_beyond_the_limit_are_read_and_thrown_away) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_socket_that_no_descriptor_is_left_for_is_empty) {
+  const ZmqContext context(1);
+  const ZmqSocket first(context, ZMQ_DEALER);
+  BOOST_REQUIRE(static_cast<bool>(first));
+  std::string why;
+  {
+    const test::NoDescriptors none;
+    const ZmqSocket second(context, ZMQ_DEALER);
+    why = no_socket("tcp://127.0.0.1:7400").message;
+    BOOST_TEST(!second);
+  }
+  BOOST_TEST(why.find("tcp://127.0.0.1:7400") != std::string::npos, why);
+  BOOST_TEST(why.find("open files") != std::string::npos, why);
+  BOOST_TEST(static_cast<bool>(ZmqSocket(context, ZMQ_DEALER)));
+}
+
 BOOST_AUTO_TEST_CASE(a_full_socket_and_a_closed_connection_are_told_apart) {
   const ZmqContext context(1);
   ZmqSocket dealer(context, ZMQ_DEALER);
