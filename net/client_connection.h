@@ -31,6 +31,9 @@ class ClientConnection {
     std::function<void(core::ClientMessage&&)> on_message;
     /// The connection's thread; once: refused, lost or silent. Errc::unavailable, timeout, unauthorized or incompatible.
     std::function<void(const core::Error&)> on_gone;
+    /// The connection's thread, before it reads; may be empty. True: nothing is read for now. Signs of life go on, so the router
+    /// does not take the client for dead; it does give it up when more waits there than it keeps for one client.
+    std::function<bool()> full{};
   };
 
   /// Closes; when it returns no callback is running. Must not be called from a callback.

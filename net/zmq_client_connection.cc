@@ -49,6 +49,7 @@ class ZmqClientConnection final : public ClientConnection {
   void on_monitor();
   void on_messages();
   void on_message(core::ClientMessage&& message);
+  void on_full(core::Instant now);
   void on_time(core::Instant now);
   void transmit(const core::ClientMessage& message);
   void gone(Errc code, const std::string& reason);
@@ -65,14 +66,16 @@ class ZmqClientConnection final : public ClientConnection {
   std::atomic<bool> gone_{false};
   bool greeted_ = false;  // something of the router arrived
   core::Instant heard_{};
+  core::Instant beat_{};  // last sign of life that was not asked for
   std::vector<ZmqMessage> parts_;
   std::thread thread_;
 };
 
 core::Result<void> ZmqClientConnection::open() {
   constexpr int handshake_ms = 3000;
+  if (!dealer_) return tl::make_unexpected(no_socket(options_.endpoint));
   dealer_.set(ZMQ_SNDHWM, static_cast<int>(queue_max));
-  dealer_.set(ZMQ_RCVHWM, 0);  // the router's limit decides: it is the one that must not wait
+  dealer_.set(ZMQ_RCVHWM, static_cast<int>(queue_max));  // then the router's limit decides: it is the one that must not wait
   dealer_.set(ZMQ_MAXMSGSIZE, static_cast<std::int64_t>(options_.message_bytes_max));
   dealer_.set(ZMQ_HANDSHAKE_IVL, handshake_ms);
   dealer_.set(ZMQ_RECONNECT_IVL, -1);  // a connection lives once
@@ -92,8 +95,9 @@ core::Result<void> ZmqClientConnection::open() {
   }
   constexpr int events = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
                          ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
-  SPILLWAY_ASSERT(zmq_socket_monitor(dealer_.get(), monitor_endpoint, events) == 0);
+  if (zmq_socket_monitor(dealer_.get(), monitor_endpoint, events) != 0) return tl::make_unexpected(no_socket(options_.endpoint));
   monitor_ = ZmqSocket(context_, ZMQ_PAIR);
+  if (!monitor_) return tl::make_unexpected(no_socket(options_.endpoint));
   if (auto done = monitor_.connect(monitor_endpoint); !done) return done;
   if (auto done = dealer_.connect(options_.endpoint); !done) return done;
   bell_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -140,12 +144,15 @@ bool ZmqClientConnection::send(core::ClientMessage message) {
 
 void ZmqClientConnection::run() {
   constexpr long tick_ms = 100;
+  constexpr long full_tick_ms = 5;
   heard_ = steady_now();
   transmit(options_.hello);
   while (!stopping_ && !gone_) {
+    const bool full = greeted_ && callbacks_.full && callbacks_.full();
     std::array<zmq_pollitem_t, 3> poll{
         {{dealer_.get(), -1, ZMQ_POLLIN, 0}, {monitor_.get(), -1, ZMQ_POLLIN, 0}, {nullptr, bell_, ZMQ_POLLIN, 0}}};
-    if (zmq_poll(poll.data(), static_cast<int>(poll.size()), tick_ms) < 0) SPILLWAY_ASSERT(errno == EINTR);
+    if (full) poll[0].events = 0;
+    if (zmq_poll(poll.data(), static_cast<int>(poll.size()), full ? full_tick_ms : tick_ms) < 0) SPILLWAY_ASSERT(errno == EINTR);
     if (poll[2].revents != 0) {
       std::uint64_t rings = 0;
       const auto size = ::read(bell_, &rings, sizeof rings);
@@ -154,7 +161,11 @@ void ZmqClientConnection::run() {
     take_jobs();
     if (poll[0].revents != 0) on_messages();  // before the monitor: what came before the end is still told
     if (poll[1].revents != 0) on_monitor();
-    on_time(steady_now());
+    if (full) {
+      on_full(steady_now());
+    } else {
+      on_time(steady_now());
+    }
   }
   zmq_socket_monitor(dealer_.get(), nullptr, 0);
   dealer_.close();
@@ -229,6 +240,15 @@ void ZmqClientConnection::on_monitor() {
                                                       "and is your key in the cluster file?");
     }
   }
+}
+
+/// The router's pings are not read, so it is told unasked; and its silence is of our making.
+void ZmqClientConnection::on_full(core::Instant now) {
+  constexpr auto interval = std::chrono::milliseconds(20);  // below the smallest client_silence_max
+  heard_ = now;
+  if (gone_ || now - beat_ < interval) return;
+  beat_ = now;
+  transmit(core::Ping{0, true});
 }
 
 void ZmqClientConnection::on_time(core::Instant now) {

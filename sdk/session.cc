@@ -13,6 +13,8 @@ constexpr auto reconnect_pause = std::chrono::milliseconds(50);  // between two 
 constexpr auto avoid_for = std::chrono::seconds(2);              // a draining router is asked again after this
 constexpr auto scan_interval = std::chrono::milliseconds(10);
 constexpr auto cancel_wait = std::chrono::seconds(1);  // for the router's answer to a cancel
+constexpr std::size_t events_max = 4096;               // waiting for a callback to return; then the connection is not read
+constexpr std::size_t chunks_max = 256;                // of one stream waiting for next(); then those of a choice are joined
 
 Error closed() {
   return {Code::cancelled, "the client was closed", {}};
@@ -21,6 +23,19 @@ Error closed() {
 /// Wrong keys and versions will not mend themselves.
 bool is_final(Code code) {
   return code == Code::unauthorized || code == Code::incompatible || code == Code::bad_argument;
+}
+
+/// For next(). Who does not ask for them gets fewer and longer ones: what waits then takes about the room of the result itself.
+void keep(std::deque<Chunk>& chunks, Chunk&& chunk) {
+  const auto same = [&](const Chunk& other) { return other.choice == chunk.choice; };
+  const auto last = chunks.size() < chunks_max ? chunks.rend() : std::find_if(chunks.rbegin(), chunks.rend(), same);
+  if (last == chunks.rend()) {
+    chunks.push_back(std::move(chunk));
+    return;
+  }
+  last->tokens.insert(last->tokens.end(), chunk.tokens.begin(), chunk.tokens.end());
+  last->text += chunk.text;
+  last->finish_reason = std::move(chunk.finish_reason);
 }
 
 std::string with_scheme(const std::string& address) {
@@ -74,6 +89,11 @@ bool Session::push(Event event) {
   }
   wake_.notify_one();
   return true;
+}
+
+bool Session::full() const {
+  const std::lock_guard lock(mutex_);
+  return events_.size() >= events_max;
 }
 
 void Session::run() {
@@ -135,6 +155,7 @@ void Session::connect_next() {
   net::ClientConnection::Callbacks callbacks;
   callbacks.on_message = [this, number](core::ClientMessage&& message) { push(Arrived{number, std::move(message)}); };
   callbacks.on_gone = [this, number](const core::Error& error) { push(Lost{number, error}); };
+  callbacks.full = [this] { return full(); };
   auto made = net::connect_client(std::move(options), std::move(callbacks));
   if (made) {
     connection_ = std::move(*made);
@@ -338,7 +359,7 @@ void Session::on(core::Delta& delta) {
     return;
   }
   const std::lock_guard lock(stream->mutex);
-  stream->chunks.push_back(std::move(chunk));
+  keep(stream->chunks, std::move(chunk));
   stream->changed.notify_all();
 }
 

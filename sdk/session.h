@@ -109,6 +109,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void run();
   /// False: stopping; the event is dropped.
   bool push(Event event);
+  bool full() const;
   void handle(Arrived& event);
   void handle(Lost& event);
   void handle(Begin& event);

@@ -37,7 +37,8 @@ struct BareRouter {
 
 /// A client that keeps the reason of its end.
 struct Ended {
-  explicit Ended(const BareRouter& router, core::Duration connect_max = 20s, core::Duration silence_max = 20s) {
+  explicit Ended(const BareRouter& router, core::Duration connect_max = 20s, core::Duration silence_max = 20s,
+                 const std::function<bool()>& full = {}) {
     ClientConnectionOptions options;
     options.endpoint = router.socket.last_endpoint();
     options.hello.tenant = "news";
@@ -47,7 +48,8 @@ struct Ended {
                                                     [this](const core::Error& why) {
                                                       const std::lock_guard lock(mutex);
                                                       error = why, ++times;
-                                                    }});
+                                                    },
+                                                    full});
     BOOST_REQUIRE(made);
     connection = std::move(*made);
   }
@@ -98,6 +100,24 @@ BOOST_AUTO_TEST_CASE(a_router_that_never_answers_and_one_that_falls_silent_are_l
   BOOST_TEST((second.code == core::Errc::timeout));
   BOOST_TEST(second.message.find("silent") != std::string::npos);
   BOOST_TEST(left.messages == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_full_client_reads_nothing_and_shows_that_it_lives) {
+  BareRouter router;
+  std::atomic<bool> full{false};
+  Ended client(router, 20s, 100ms, [&] { return full.load(); });
+  (void)router.next();
+  full = true;
+  router.say(core::ServerHello{});  // is read: the connection stands from then on
+  BOOST_REQUIRE(eventually([&] { return client.messages == 1; }));
+  (void)router.next();  // a sign of life, so it knows that it is full
+  for (std::uint64_t i = 0; i < 100; ++i) router.say(core::StatusReply{});
+  // Longer than the silence it bears from a router.
+  for (int i = 0; i < 10; ++i) BOOST_TEST(std::get<core::Ping>(router.next()).answer);
+  BOOST_TEST(client.messages == 1);
+  BOOST_TEST(client.times == 0);
+  full = false;
+  BOOST_TEST(eventually([&] { return client.messages == 101; }));
 }
 
 BOOST_AUTO_TEST_CASE(junk_and_a_refusal_end_it_once_with_the_reason) {

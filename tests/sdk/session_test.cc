@@ -47,6 +47,29 @@ BOOST_AUTO_TEST_CASE(a_cancelled_stream_is_gone_from_the_cluster) {
   BOOST_TEST(left == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(chunks_that_nobody_asks_for_are_joined) {
+  auto client = cluster.client();
+  auto stream = client.stream(story(320));
+  BOOST_REQUIRE(stream.ok());
+  const auto done = stream->wait();
+  BOOST_REQUIRE(done.ok());
+  BOOST_REQUIRE(done->choices[0].tokens.size() == 320U);
+  std::size_t chunks = 0;
+  std::size_t tokens = 0;
+  std::string text;
+  std::string finish;
+  while (const auto chunk = stream->next()) {
+    ++chunks;
+    tokens += chunk->tokens.size();
+    text += chunk->text;
+    finish = chunk->finish_reason;
+  }
+  BOOST_TEST(chunks <= 256U);
+  BOOST_TEST(tokens == 320U);
+  BOOST_TEST(text == done->choices[0].text);
+  BOOST_TEST(finish == done->choices[0].finish_reason);
+}
+
 BOOST_AUTO_TEST_CASE(a_request_waits_for_a_router_for_its_own_time) {
   sdk::ClientOptions options;
   options.endpoints = cluster.endpoints();

@@ -116,6 +116,7 @@ class SPILLWAY_API Stream {
   /// 32 hex digits.
   std::string request_id() const;
   /// The next chunk; nothing at the end (then `wait` has the outcome). Blocks. Not for streams with callbacks.
+  /// Chunks that wait here for long are joined, so that what nobody asks for takes little more room than the outcome does.
   std::optional<Chunk> next();
   /// Waits for the end. With callbacks: until on_end has returned too, so that none of them comes after wait().
   Result<Completion> wait();
