@@ -113,6 +113,7 @@ struct ClientIn {
   std::string tenant;
   bool operator_rights = false;
   core::ClientMessagePtr message;
+  std::shared_ptr<const void> ticket{};  ///< of ClientGate
 };
 struct ClientGone {
   sched::ClientRef client;

@@ -2,6 +2,7 @@
 
 #include "actors/batcher_actor.h"
 #include "actors/cache_actor.h"
+#include "actors/client_gate.h"
 #include "actors/devices.h"
 #include "actors/link_actor.h"
 #include "actors/node_actor.h"
@@ -52,8 +53,8 @@ sched::RouterLimits router_limits(const config::Cluster& cluster) {
   limits.tenant_streams_max = cluster.limits.tenant_streams_max;
   limits.output_tokens_max = cluster.limits.output_tokens_max;
   limits.moves_per_link_max = cluster.limits.move_concurrent_max;
-  limits.spill_low_permille = cluster.spill.enabled ? cluster.spill.free_low_percent * 10 : 0;
   limits.operations_max = cluster.limits.operations_max;
+  limits.spill_low_permille = cluster.spill.enabled ? cluster.spill.free_low_percent * 10 : 0;
   limits.spill_high_permille = cluster.spill.free_high_percent * 10;
   return limits;
 }
@@ -61,6 +62,16 @@ sched::RouterLimits router_limits(const config::Cluster& cluster) {
 SubmitLimits submit_limits(const config::Cluster& cluster) {
   return {cluster.limits.prompt_tokens_max, cluster.limits.output_tokens_max,     cluster.limits.choices_max,
           cluster.limits.stop_strings_max,  cluster.limits.stop_string_bytes_max, cluster.limits.logprobs_max};
+}
+
+ClientGate::Limits gate_limits(const config::Cluster& cluster) {
+  constexpr std::uint32_t operations = 256;
+  constexpr std::uint64_t large_messages = 16;
+  ClientGate::Limits limits;
+  // A client that comes back submits all its streams at once.
+  limits.messages_max = cluster.limits.streams_per_router_max + operations;
+  limits.bytes_max = large_messages * cluster.limits.message_bytes_max;
+  return limits;
 }
 
 core::Hello hello(const config::Cluster& cluster, const config::Node& node) {
@@ -157,11 +168,27 @@ void connect(const NodePlan& plan, const std::shared_ptr<const Wiring>& wiring) 
   });
   if (plan.listener == nullptr) return;
   net::ClientListener::Callbacks callbacks;
-  callbacks.on_message = [router = wiring->router](net::ClientRef client, const net::ClientIdentity& who, core::ClientMessage&& message) {
-    tell_anon(router,
-              ClientIn{{client.value}, who.tenant, who.operator_rights, std::make_shared<const core::ClientMessage>(std::move(message))});
+  const auto gate = std::make_shared<ClientGate>(gate_limits(*plan.cluster));
+  callbacks.on_message = [gate, listener = plan.listener, router = wiring->router](net::ClientRef client, const net::ClientIdentity& who,
+                                                                                   core::ClientMessage&& message) {
+    auto ticket = gate->enter(client, message);
+    if (ticket) {
+      return tell_anon(router, ClientIn{{client.value},
+                                        who.tenant,
+                                        who.operator_rights,
+                                        std::make_shared<const core::ClientMessage>(std::move(message)),
+                                        std::move(ticket)});
+    }
+    if (auto answer = ClientGate::answer(message)) {
+      listener->send(client, std::make_shared<const core::ClientMessage>(std::move(*answer)));
+    } else {
+      listener->close(client, "the client sends more than the router takes");
+    }
   };
-  callbacks.on_gone = [router = wiring->router](net::ClientRef client, std::string_view) { tell_anon(router, ClientGone{{client.value}}); };
+  callbacks.on_gone = [gate, router = wiring->router](net::ClientRef client, std::string_view) {
+    gate->gone(client);
+    tell_anon(router, ClientGone{{client.value}});
+  };
   plan.listener->set_callbacks(std::move(callbacks));
 }
 
