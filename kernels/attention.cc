@@ -12,16 +12,25 @@ namespace spillway::kernels {
 namespace {
 // Rows that share one reading of a page. A tile's scores stay in the first two levels of cache.
 constexpr std::uint32_t tile_rows_max = 8;
+
+/// Of one thread.
+std::size_t scratch_floats(const PageShape& shape, std::uint32_t heads) {
+  const std::size_t width = (shape.head_dim + 15) / 16 * 16;
+  const std::size_t queries = std::size_t{tile_rows_max} * (heads / shape.kv_heads);
+  const std::size_t floats = 16 * width + queries * (3 * width + attention_segment_tokens + 16 + 4);
+  return (floats + 63) / 64 * 64;
+}
 }  // namespace
 
 Attention::Attention(const PageShape& shape, std::uint32_t heads, std::size_t rows_max, unsigned threads) : shape_{shape}, heads_{heads} {
   SPILLWAY_ASSERT(shape.kv_heads > 0 && heads % shape.kv_heads == 0);
-  const std::size_t width = (shape.head_dim + 15) / 16 * 16;
-  const std::size_t queries = std::size_t{tile_rows_max} * (heads / shape.kv_heads);
-  const std::size_t floats = 16 * width + queries * (3 * width + attention_segment_tokens + 16 + 4);
-  scratch_floats_ = (floats + 63) / 64 * 64;
+  scratch_floats_ = scratch_floats(shape, heads);
   scratch_.resize(scratch_floats_ * threads);
   tiles_.reserve(rows_max * shape.kv_heads);  // at worst every span has one row
+}
+
+std::uint64_t Attention::scratch_bytes(const PageShape& shape, std::uint32_t heads, std::size_t rows_max, unsigned threads) {
+  return scratch_floats(shape, heads) * threads * sizeof(float) + rows_max * shape.kv_heads * sizeof(Tile);
 }
 
 void Attention::write(std::byte* pool_base, std::size_t layer, const core::BlockId* blocks, std::uint32_t position, const float* k,

@@ -53,6 +53,9 @@ class Attention {
   /// and rows stay within the bounds given.
   Attention(const PageShape& shape, std::uint32_t heads, std::size_t rows_max, unsigned threads);
 
+  /// Bytes that the constructor allocates for the same arguments.
+  static std::uint64_t scratch_bytes(const PageShape& shape, std::uint32_t heads, std::size_t rows_max, unsigned threads);
+
   /// Writes K and V of one token ([kv_heads * head_dim] each) to its row of the pages of `layer`: f16 rounds to nearest even.
   /// `blocks` is the block table of the sequence. Any thread; rows are disjoint.
   void write(std::byte* pool_base, std::size_t layer, const core::BlockId* blocks, std::uint32_t position, const float* k,

@@ -1,5 +1,7 @@
 #include "model/cpu_device.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <mutex>
@@ -23,6 +25,18 @@ core::Result<KvPool> make_pool(const CpuOptions& options, const kernels::PageSha
     return fail(Errc::bad_argument, "memory for KV = " + std::to_string(options.kv_bytes) + " bytes: one block of this model takes " +
                                         std::to_string(shape.page_bytes()));
   return KvPool::make(std::size_t{shape.layers} * 2 * shape.kv_heads, shape.head_row_bytes(), static_cast<std::uint32_t>(blocks));
+}
+
+core::Result<void> check_workspace(const CpuOptions& options, const LlamaShape& shape, std::size_t file_bytes) {
+  const auto bytes = Llama::workspace_bytes(shape, options.step_rows_max, options.threads);
+  const auto machine = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  const auto most = std::min(std::max<std::uint64_t>(options.workspace_bytes_max, file_bytes), machine);
+  if (bytes <= most) return {};
+  return fail(Errc::bad_argument, options.path + ": the workspaces of a step take " + std::to_string(bytes) + " bytes (embedding_length " +
+                                      std::to_string(shape.width) + ", feed_forward_length " + std::to_string(shape.hidden) +
+                                      ", vocabulary " + std::to_string(shape.vocabulary) + ", step_rows_max " +
+                                      std::to_string(options.step_rows_max) + "); want at most " + std::to_string(most) +
+                                      ": lower step_rows_max, or is the file what it should be?");
 }
 
 core::Result<std::shared_ptr<const Tokenizer>> read_tokenizer(const GgufFile& file, std::uint32_t vocabulary) {
@@ -68,6 +82,7 @@ core::Result<std::unique_ptr<CpuDevice>> CpuDevice::make(const CpuOptions& optio
   auto weights = load_llama(*file, *threads);
   if (!weights) return tl::make_unexpected(core::Error{weights.error().code, options.path + ": " + weights.error().message, {}});
   const auto& shape = weights->shape;
+  if (auto checked = check_workspace(options, shape, file->bytes().size()); !checked) return tl::make_unexpected(checked.error());
   if (options.context_max > shape.context)
     return fail(Errc::bad_argument, "context = " + std::to_string(options.context_max) + "; the model was made for " +
                                         std::to_string(shape.context) + " tokens");

@@ -29,6 +29,8 @@ struct CpuOptions {
   unsigned threads = 1;
   std::optional<kernels::Isa> isa{};   ///< nothing = that of the process; it is one choice for the process (kernels/isa.h)
   std::uint32_t step_rows_max = 2048;  ///< rows of one step; sets the size of the workspaces
+  /// Of the workspaces, or the file's size where that is more: what a hostile file may make of its few bytes.
+  std::uint64_t workspace_bytes_max = 4ULL << 30;
 };
 
 /// The model step on the processor's cores: weights, workspaces, pool of pages, sampler.

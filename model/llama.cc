@@ -46,6 +46,15 @@ Llama::Llama(const LlamaWeights& weights, core::PageFormat format, std::uint32_t
   logits_.resize(std::size_t{logits_rows_max} * s.vocabulary);
 }
 
+std::uint64_t Llama::workspace_bytes(const LlamaShape& s, std::uint32_t rows_max, unsigned threads) {
+  const std::uint64_t widest = std::max({s.width, s.q_width(), s.hidden});
+  const std::uint64_t row_floats =
+      2ULL * s.head_dim + 3ULL * s.width + 2ULL * s.q_width() + 2ULL * s.kv_width() + 2ULL * s.hidden + widest / 2;  // the last: int8 form
+  const kernels::PageShape page{s.layers, s.kv_heads, s.head_dim, core::PageFormat::raw32};
+  return (rows_max * row_floats + std::uint64_t{logits_rows_max} * s.vocabulary) * sizeof(float) +
+         kernels::Attention::scratch_bytes(page, s.heads, rows_max, threads);
+}
+
 /// Numbers the rows of the step and prepares what all layers share: spans and angles.
 void Llama::place(std::span<const LlamaSpan> spans) {
   spans_.clear();

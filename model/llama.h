@@ -28,6 +28,9 @@ class Llama {
   /// `weights` and `pool` outlive this.
   Llama(const LlamaWeights& weights, core::PageFormat format, std::uint32_t rows_max, kernels::ThreadPool& pool);
 
+  /// Bytes of the workspaces for a model of this shape, to be known before they are made: a small file can ask for large ones.
+  static std::uint64_t workspace_bytes(const LlamaShape& shape, std::uint32_t rows_max, unsigned threads);
+
   const kernels::PageShape& page_shape() const { return page_shape_; }
   std::uint32_t vocabulary() const { return weights_.shape.vocabulary; }
 

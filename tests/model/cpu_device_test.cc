@@ -320,6 +320,9 @@ BOOST_AUTO_TEST_CASE(options_that_cannot_be_are_refused_by_name) {
   refused({.path = path, .context_max = 5000}, "context");
   refused({.path = path, .kv_bytes = 100}, "memory for KV");
   refused({.path = path + ".absent"}, path);
+  refused({.path = path, .step_rows_max = 65536, .workspace_bytes_max = 1}, "feed_forward_length 160");
+  // No more than the file itself takes is always fine.
+  BOOST_TEST(model::CpuDevice::make({.path = path, .blocks = 4, .step_rows_max = 1, .workspace_bytes_max = 1}).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(the_digests_tell_models_and_formats_apart) {
