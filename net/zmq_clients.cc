@@ -182,6 +182,8 @@ void ZmqClients::on_tick(core::Instant now) {
   next_ping_ = now + options_.client_ping_interval;
   if (clients_.empty()) return;
   const auto ping = encode(core::ClientMessage(core::Ping{next_ping_number_++, false}));
+  // By client_silence_max its blocks are to be free, so it is given up earlier: by the time that noticing and freeing take.
+  const auto silence_max = std::max(options_.client_silence_max * 9 / 10 - options_.client_ping_interval, options_.client_silence_max / 2);
   std::vector<ClientRef> all;
   all.reserve(clients_.size());
   for (const auto& [ref, client] : clients_) all.push_back(client.ref);
@@ -189,8 +191,8 @@ void ZmqClients::on_tick(core::Instant now) {
     // Sending to a connection that is closed fails at once: so a killed client is found. A stopped or cut-off one only falls silent.
     send(ref, ping);
     const auto found = clients_.find(ref.value);
-    if (found == clients_.end() || now - found->second.heard <= options_.client_silence_max) continue;
-    close(ref, "silent for more than " + std::to_string(static_cast<int>(core::to_ms(options_.client_silence_max))) + " ms");
+    if (found == clients_.end() || now - found->second.heard <= silence_max) continue;
+    close(ref, "silent for more than " + std::to_string(static_cast<int>(core::to_ms(silence_max))) + " ms");
   }
 }
 
