@@ -18,6 +18,7 @@ struct BatcherLimits {
   std::uint32_t sequences_max = 256;                      ///< running choices
   std::uint32_t queue_max = 1024;                         ///< Runs accepted and not yet running
   std::uint32_t reserve_blocks = 0;                       ///< blocks kept free for running streams before a new one is admitted
+  std::uint32_t growth_blocks = 1;                        ///< and for each choice of the new one; 0 = it fits when its prompt does
   core::Duration ageing{std::chrono::seconds(10)};        ///< a queued Run climbs one class per this much waiting
   core::Duration ended_memory{std::chrono::seconds(30)};  ///< how long epochs of ended streams are remembered
   std::uint32_t ended_memory_max = 65536;

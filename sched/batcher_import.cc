@@ -44,7 +44,7 @@ void BatcherState::on_import_reserve(const ImportReserve& event, Actions& out) {
     need += held == core::no_block ? 1 : 0;
     cached += held != core::no_block && ledger.cached(held) ? 1 : 0;
   }
-  const std::uint32_t margin = first && !running_.empty() ? event.choices + limits.reserve_blocks : 0;
+  const std::uint32_t margin = first && !running_.empty() ? event.choices * limits.growth_blocks + limits.reserve_blocks : 0;
   if (ledger.available() < cached + need + margin)
     return refuse({core::Errc::no_capacity, std::to_string(need + margin) + " blocks needed, " +
                                                 std::to_string(ledger.available() - std::min(cached, ledger.available())) + " available"});

@@ -204,7 +204,7 @@ bool BatcherState::admit(std::uint32_t slot) {
   if (!alone && blocked_arrival_ == s.arrival && ledger.available() <= blocked_available_) return false;
   const auto m = match(s);
   // Room to grow is kept for it and for those that run; with nobody running there is nothing to wait for.
-  const std::uint32_t margin = alone ? 0 : s.unfinished + limits.reserve_blocks;
+  const std::uint32_t margin = alone ? 0 : s.unfinished * limits.growth_blocks + limits.reserve_blocks;
   if (ledger.available() - m.cached < m.need + margin) {
     blocked_arrival_ = s.arrival;
     blocked_available_ = ledger.available();

@@ -143,6 +143,17 @@ BOOST_AUTO_TEST_CASE(admission_keeps_room_to_grow_and_the_reserve) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(without_room_to_grow_a_prompt_is_admitted_when_it_just_fits) {
+  // 7 blocks. The first takes 3 of them; the second wants 4 and by default one more to grow.
+  for (const std::uint32_t growth : {0U, 1U}) {
+    Bench b({.growth_blocks = growth}, 7);
+    b.give(make_run(1, 1, {.prompt = 40, .family = 1}));
+    b.step();
+    b.give(make_run(2, 1, {.prompt = 60, .family = 2}));
+    BOOST_TEST(opened(*b.plan()).size() == (growth == 0 ? 1U : 0U));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_reserve_is_no_bar_when_nothing_runs) {
   Bench b({.reserve_blocks = 9}, 10);
   b.give(make_run(1, 1, {.prompt = 120}));
