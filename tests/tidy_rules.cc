@@ -45,7 +45,7 @@ const std::vector<Library>& libraries() {
       {"spdlog/", {"core"}, true},
       {"boost/beast", {"gateway"}, false},
       {"boost/asio", {"gateway"}, false},
-      {"boost/json", {"gateway", "model"}, true},
+      {"boost/json", {"gateway", "model", "sim"}, true},
       {"boost/", {}, false},
       {"utf8proc", {"model"}, true},
       {"immintrin", {"kernels"}, false},

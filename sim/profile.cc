@@ -1,0 +1,168 @@
+#include "sim/profile.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sim/csv.h"
+#include "sim/text.h"
+#include "sim/yaml.h"
+
+namespace spillway::sim {
+
+namespace {
+
+struct KnownOp {
+  std::string_view name;
+  std::int64_t per_step;
+  std::int64_t per_layer;
+  bool required;
+};
+
+/// The ops of a dense decoder, but attention.
+constexpr KnownOp dense_ops[] = {
+    {"embedding", 1, 0, true},  {"layernorm", 0, 2, true},       {"qkv_proj", 0, 1, true}, {"qk_norm", 0, 1, false},
+    {"rotary_emb", 0, 1, true}, {"o_proj", 0, 1, true},          {"act_fn", 0, 1, true},   {"gate_up_proj", 0, 1, true},
+    {"down_proj", 0, 1, true},  {"final_layernorm", 1, 0, true},
+};
+constexpr KnownOp per_sequence_ops[] = {{"lm_head", 1, 0, true}, {"sampler", 1, 0, false}};
+
+constexpr std::pair<std::string_view, std::int64_t> known_depths[] = {
+    {"Llama-3.1-8B", 32},  {"Llama-3.1-70B", 80}, {"Llama-3.2-1B", 16}, {"Llama-3.2-3B", 28},
+    {"Llama-3.3-70B", 80}, {"Qwen3-8B", 36},      {"Qwen3-14B", 40},    {"Qwen3-32B", 64},
+};
+
+constexpr double time_us_max = static_cast<double>(picos_max) / 1e6;
+
+Picos to_picos(double time_us) {
+  return static_cast<Picos>(time_us * 1e6 + 0.5);
+}
+
+std::string names_of(std::span<const KnownOp> known) {
+  std::string text;
+  for (const auto& op : known) text += (text.empty() ? "" : ", ") + std::string(op.name);
+  return text;
+}
+
+core::Result<std::vector<OpCost>> read_ops(const std::string& path, std::string_view axis, std::span<const KnownOp> known) {
+  const auto table = read_csv(path, {"layer", axis, "time_us"});
+  if (!table) return tl::make_unexpected(table.error());
+  std::vector<OpCost> ops;
+  for (const auto& row : table->rows) {
+    const auto& name = row.cells[0];
+    const auto op = std::find_if(known.begin(), known.end(), [&](const KnownOp& k) { return k.name == name; });
+    if (op == known.end()) return wrong_at(path, row.line, "the layer \"" + name + "\" is unknown: want one of " + names_of(known));
+    const auto x = table->whole(row, 1, 0, axis_max);
+    if (!x) return tl::make_unexpected(x.error());
+    const auto time = table->number(row, 2, 0, time_us_max);
+    if (!time) return tl::make_unexpected(time.error());
+    auto cost = std::find_if(ops.begin(), ops.end(), [&](const OpCost& o) { return o.name == name; });
+    if (cost == ops.end()) cost = ops.insert(ops.end(), OpCost{name, {}, op->per_step, op->per_layer});
+    if (!cost->time.add(*x, to_picos(*time)))
+      return wrong_at(path, row.line, name + " has a time for " + std::to_string(*x) + " " + std::string(axis) + " already: want one");
+  }
+  for (const auto& op : known) {
+    const bool there = std::any_of(ops.begin(), ops.end(), [&](const OpCost& o) { return o.name == op.name; });
+    if (op.required && !there) return wrong_at(path, 1, "no row of the layer " + std::string(op.name) + ": want its times");
+  }
+  return ops;
+}
+
+core::Result<bool> read_attention(const std::string& path, CostModel& costs) {
+  const auto table = read_csv(path, {"prefill_chunk", "kv_prefill", "n_decode", "kv_decode", "time_us"}, {"layer"});
+  if (!table) return tl::make_unexpected(table.error());
+  std::vector<GridTable::Point> decode;
+  std::vector<GridTable::Point> prefill;
+  std::vector<GridTable::Point> mixed;
+  std::set<std::array<std::int64_t, GridTable::axes>> seen;
+  for (const auto& row : table->rows) {
+    GridTable::Point point;
+    for (std::size_t a = 0; a < GridTable::axes; ++a) {
+      const auto x = table->whole(row, a, 0, axis_max);
+      if (!x) return tl::make_unexpected(x.error());
+      point.x[a] = *x;
+    }
+    const auto time = table->number(row, 4, 0, time_us_max);
+    if (!time) return tl::make_unexpected(time.error());
+    point.time = to_picos(*time);
+    const auto& [chunk, history, decodes, context] = point.x;
+    if (!row.cells[5].empty() && row.cells[5] != "attention")
+      return wrong_at(path, row.line, "the kernel \"" + row.cells[5] + "\" is unknown: want attention");
+    if (chunk == 0 && decodes == 0) return wrong_at(path, row.line, "neither a prefill chunk nor decodes: want one of them above 0");
+    if (chunk == 0 && history != 0) return wrong_at(path, row.line, "kv_prefill without a prefill chunk: want 0");
+    if ((decodes == 0) != (context == 0)) return wrong_at(path, row.line, "n_decode and kv_decode: want both 0 or neither");
+    if (!seen.insert(point.x).second) return wrong_at(path, row.line, "a second time for the same point: want one");
+    (chunk == 0 ? decode : decodes == 0 ? prefill : mixed).push_back(point);
+  }
+  const std::array<std::pair<const std::vector<GridTable::Point>*, GridTable*>, 3> kinds = {
+      {{&decode, &costs.decode_attention}, {&prefill, &costs.prefill_attention}, {&mixed, &costs.mixed_attention}}};
+  for (const auto& [points, grid] : kinds) {
+    if (points->empty()) return wrong_at(path, 1, "no points of decodes alone, of prefill alone or of both: want all three kinds");
+    auto made = GridTable::make(*points);
+    if (!made) return wrong_at(path, 1, "the values of its axes span more than " + std::to_string(GridTable::places_max) + " places");
+    *grid = std::move(*made);
+  }
+  return true;
+}
+
+core::Result<std::int64_t> depth_of(const std::string& path, const YamlNode& node) {
+  const std::string_view model = node.scalar;
+  const auto base = model.substr(model.rfind('/') + 1);
+  for (const auto& [name, layers] : known_depths) {
+    // "Llama-3.1-8B-Instruct" and "Meta-Llama-3.1-8B" are as deep; "Llama-3.1-8Bx" is another model.
+    const auto at = base.find(name);
+    if (at == std::string_view::npos || (at > 0 && base[at - 1] != '-')) continue;
+    const auto end = at + name.size();
+    if (end == base.size() || base[end] == '-') return layers;
+  }
+  return wrong_at(path, node.line, "the number of layers of the model \"" + node.scalar + "\" is unknown: want --layers N");
+}
+
+core::Result<bool> read_meta(const std::string& folder, std::optional<std::int64_t> layers, Profile& profile) {
+  const std::string path = folder + "/meta.yaml";
+  const auto file = read_text(path);
+  if (!file) return tl::make_unexpected(file.error());
+  const auto meta = parse_yaml(path, file->text);
+  if (!meta) return tl::make_unexpected(meta.error());
+  const auto* model = meta->find("model");
+  if (model == nullptr || model->scalar.empty()) return wrong_at(path, meta->line, "no key model: want the model's name");
+  profile.model = model->scalar;
+  if (const auto* degrees = meta->find("tp_degrees")) {
+    const auto& list = degrees->list;
+    if (std::none_of(list.begin(), list.end(), [](const YamlNode& n) { return n.scalar == "1"; }))
+      return wrong_at(path, degrees->line, "tp_degrees lacks 1: want times of one device");
+  }
+  const auto depth = layers ? core::Result<std::int64_t>(*layers) : depth_of(path, *model);
+  if (!depth) return tl::make_unexpected(depth.error());
+  profile.costs.layers = *depth;
+  if (const auto* overhead = meta->find("step_overhead_us")) {
+    const auto value = parse_number(overhead->scalar);
+    if (!value || *value < 0 || *value > time_us_max)
+      return wrong_at(path, overhead->line, "step_overhead_us is \"" + overhead->scalar + "\": want microseconds from 0 to 1000000");
+    profile.costs.step_overhead = to_picos(*value);
+  }
+  auto skew = SkewFit::read(folder, path, *meta);
+  if (!skew) return tl::make_unexpected(skew.error());
+  profile.costs.skew = std::move(*skew);
+  return true;
+}
+
+}  // namespace
+
+core::Result<Profile> read_profile(const std::string& folder, std::optional<std::int64_t> layers) {
+  Profile profile;
+  if (auto read = read_meta(folder, layers, profile); !read) return tl::make_unexpected(read.error());
+  auto dense = read_ops(folder + "/dense.csv", "tokens", dense_ops);
+  if (!dense) return tl::make_unexpected(dense.error());
+  profile.costs.dense = std::move(*dense);
+  auto per_sequence = read_ops(folder + "/per_sequence.csv", "sequences", per_sequence_ops);
+  if (!per_sequence) return tl::make_unexpected(per_sequence.error());
+  profile.costs.per_sequence = std::move(*per_sequence);
+  if (auto read = read_attention(folder + "/attention.csv", profile.costs); !read) return tl::make_unexpected(read.error());
+  return profile;
+}
+
+}  // namespace spillway::sim
