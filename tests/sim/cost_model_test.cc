@@ -93,6 +93,40 @@ BOOST_AUTO_TEST_CASE(skew_adds_its_share_of_the_way_to_the_longest_context) {
   BOOST_TEST((time_of(costs, {item(59, 1), item(59, 1)}) == by_hand(2, 2, 2 + 6 + 15)));
 }
 
+BOOST_AUTO_TEST_CASE(skew_takes_the_alpha_of_the_bucket_and_none_when_disabled) {
+  const std::string fit = R"(skew_fit:
+  enabled: true
+  bucket_axes:
+    n_bins: [0, 2, 1000000]
+    n_labels: [n<=2, n>2]
+    skew_rate_bins: [-0.01, 1.01]
+    skew_rate_labels: [any]
+    kv_big_bins: [0, 1000000000]
+    kv_big_labels: [any]
+    kp_bins: [-1, 1000000000]
+    kp_labels: [any]
+  per_tp:
+    1:
+      alpha_default: 0.5
+      bucket_table: tp1/skew_fit.csv
+)";
+  for (const bool enabled : {true, false}) {
+    const TinyProfile folder;
+    folder.write("tp1/skew_fit.csv", "pc,n_label,skew_rate_label,kv_big_label,kp_label,alpha\n0,n<=2,any,any,any,1\n");
+    folder.replace("meta.yaml", "skew_fit:\n  enabled: false\n", fit);
+    if (!enabled) folder.replace("meta.yaml", "enabled: true", "enabled: false");
+    const auto profile = read_profile(folder.path(), 2);
+    BOOST_REQUIRE_MESSAGE(profile.has_value(), (profile ? "" : profile.error().message));
+    const auto& costs = profile->costs;
+    // Two decodes of mean 40 and at most 60: the table's alpha is 1. Three of mean 40: the default. A chunk beside: the default.
+    const double two = enabled ? 15 : 10;
+    const double more = enabled ? 12.5 : 10;
+    BOOST_TEST((time_of(costs, {item(19, 1), item(59, 1)}) == by_hand(2, 2, 2 + 6 + two)));
+    BOOST_TEST((time_of(costs, {item(19, 1), item(39, 1), item(59, 1)}) == by_hand(3, 3, 2 + 9 + more)));
+    BOOST_TEST((time_of(costs, {item(19, 1), item(59, 1), item(0, 20)}) == by_hand(22, 3, 2 + 20 + 6 + more)));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_step_of_a_kind_that_was_not_measured_is_an_error) {
   auto costs = tiny_costs();
   costs.mixed_attention = {};
