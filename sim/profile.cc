@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -38,7 +39,7 @@ constexpr std::pair<std::string_view, std::int64_t> known_depths[] = {
 constexpr double time_us_max = static_cast<double>(picos_max) / 1e6;
 
 Picos to_picos(double time_us) {
-  return static_cast<Picos>(time_us * 1e6 + 0.5);
+  return std::llround(time_us * 1e6);
 }
 
 std::string names_of(std::span<const KnownOp> known) {

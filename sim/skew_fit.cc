@@ -1,6 +1,7 @@
 #include "sim/skew_fit.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "sim/csv.h"
 #include "sim/text.h"
@@ -12,7 +13,7 @@ namespace {
 constexpr double alpha_max = 60.0;
 
 Fixed fixed_alpha(double alpha) {
-  return static_cast<Fixed>(alpha * static_cast<double>(fixed_one) + (alpha < 0 ? -0.5 : 0.5));
+  return std::llround(alpha * static_cast<double>(fixed_one));
 }
 
 core::Result<double> number_of(const std::string& path, const YamlNode& node, const std::string& what, double low, double high) {
@@ -30,11 +31,11 @@ std::string bare_key(const std::string& key, std::size_t parts_wanted) {
 }
 
 double value_of(const std::string& axis, const AttentionShape& s, Picos mean, Picos max) {
-  const auto tokens = [](Fixed x) { return static_cast<double>(x / fixed_one); };
+  const std::int64_t history = s.history / fixed_one;  // whole tokens
   if (axis == "pc") return static_cast<double>(s.chunk);
   if (axis == "n") return static_cast<double>(s.decodes);
   if (axis == "kv_big") return static_cast<double>(s.context_max);
-  if (axis == "kp") return tokens(s.history);
+  if (axis == "kp") return static_cast<double>(history);
   if (axis == "lev") return mean > 0 ? static_cast<double>(max - mean) / static_cast<double>(mean) : 0.0;
   const auto spread = to_fixed(s.context_max - s.context_min);
   return spread > 0 ? static_cast<double>(s.context_mean - to_fixed(s.context_min)) / static_cast<double>(spread) : 0.0;
@@ -108,8 +109,9 @@ core::Result<bool> SkewFit::read_table(const std::string& path) {
 }
 
 core::Result<bool> SkewFit::read_inline(const std::string& path, const YamlNode& buckets) {
-  for (const auto& [name, node] : buckets.map) {
-    const auto alpha = number_of(path, node, "alpha_by_bucket." + name, -alpha_max, alpha_max);
+  for (std::size_t i = 0; i < buckets.keys.size(); ++i) {
+    const auto& name = buckets.keys[i];
+    const auto alpha = number_of(path, buckets.list[i], "alpha_by_bucket." + name, -alpha_max, alpha_max);
     if (!alpha) return tl::make_unexpected(alpha.error());
     const auto key = bare_key(name, axes_.size());
     if (!key.empty()) alphas_[key] = fixed_alpha(*alpha);

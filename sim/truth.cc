@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <optional>
 
 #include "sim/json_lines.h"
@@ -41,7 +42,7 @@ core::Result<core::Duration> stamp_of(const JsonLines& lines, const JsonLines::R
   const double seconds = row.numbers[field];
   if (!(seconds >= -stamp_max && seconds <= stamp_max))
     return wrong_at(lines.path, row.line, std::string(lines.fields.numbers[field]) + " is out of range: want seconds");
-  return core::Duration(static_cast<std::int64_t>(seconds * 1e9 + (seconds < 0 ? -0.5 : 0.5)));
+  return core::Duration(std::llround(seconds * 1e9));
 }
 
 core::Result<bool> same_length(const JsonLines& lines, const JsonLines::Row& row, std::size_t field, std::uint32_t wanted,

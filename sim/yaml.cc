@@ -138,7 +138,8 @@ class Parser {
       ++at_;
       auto inner = value(trimmed(line.text.substr(colon + 1)), line.number, indent, depth);
       if (!inner) return inner;
-      node.map.emplace_back(std::move(key->scalar), std::move(*inner));
+      node.keys.push_back(std::move(key->scalar));
+      node.list.push_back(std::move(*inner));
     }
     return deeper_is_wrong(indent, std::move(node));
   }
@@ -177,7 +178,7 @@ class Parser {
     const bool below = at_ < lines_.size() && (lines_[at_].indent > indent || (lines_[at_].indent == indent && is_item(lines_[at_])));
     if (text.empty()) {
       if (below) return block(lines_[at_].indent, depth + 1);
-      return YamlNode{.kind = YamlNode::Kind::scalar, .line = number, .scalar = {}, .map = {}, .list = {}};
+      return YamlNode{.kind = YamlNode::Kind::scalar, .line = number, .scalar = {}, .keys = {}, .list = {}};
     }
     std::string whole(text);
     const bool is_flow = text.front() == '[' || text.front() == '{';
@@ -235,13 +236,15 @@ class Parser {
         if (colon == std::string_view::npos) return wrong_at(path_, number, "no \"key: value\" in a flow mapping: want {key: value, ...}");
         auto name = scalar(trimmed(rest.substr(0, colon)), number);
         if (!name) return name;
+        if (node.find(name->scalar) != nullptr)
+          return wrong_at(path_, number, "the key " + name->scalar + " stands there twice: want it once");
         key = std::move(name->scalar);
         rest.remove_prefix(colon + 1);
       }
       auto inner = flow(rest, number, depth + 1);
       if (!inner) return inner;
-      if (close == '}') node.map.emplace_back(std::move(key), std::move(*inner));
-      else node.list.push_back(std::move(*inner));
+      if (close == '}') node.keys.push_back(std::move(key));
+      node.list.push_back(std::move(*inner));
       rest = trimmed(rest);
       if (!rest.empty() && rest.front() == ',') rest = trimmed(rest.substr(1));
       else if (rest.empty() || rest.front() != close) break;
@@ -259,8 +262,8 @@ class Parser {
 }  // namespace
 
 const YamlNode* YamlNode::find(std::string_view key) const {
-  const auto it = std::find_if(map.begin(), map.end(), [key](const auto& entry) { return entry.first == key; });
-  return it == map.end() ? nullptr : &it->second;
+  const auto it = std::find(keys.begin(), keys.end(), key);
+  return it == keys.end() ? nullptr : &list[static_cast<std::size_t>(it - keys.begin())];
 }
 
 core::Result<YamlNode> parse_yaml(const std::string& path, std::string_view text) {

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/result.h"
@@ -16,9 +15,9 @@ struct YamlNode {
   enum class Kind : std::uint8_t { scalar, map, list };
   Kind kind = Kind::scalar;
   std::uint32_t line = 0;
-  std::string scalar;  ///< as written, without quotes; empty also for no value at all
-  std::vector<std::pair<std::string, YamlNode>> map;
-  std::vector<YamlNode> list;
+  std::string scalar;             ///< as written, without quotes; empty also for no value at all
+  std::vector<std::string> keys;  ///< of a mapping, each once
+  std::vector<YamlNode> list;     ///< items of a list; of a mapping the values, in the order of its keys
 
   /// The value of a key of a mapping; null where there is none, or this is no mapping.
   const YamlNode* find(std::string_view key) const;

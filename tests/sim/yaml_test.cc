@@ -72,6 +72,7 @@ const WrongCase wrong_cases[] = {
     {"an empty file", "# nothing\n", "m.yaml:1:", "nothing there"},
     {"a tab", "a:\n\tb: 1\n", "m.yaml:2:", "a tab"},
     {"a key twice", "a: 1\nb: 2\na: 3\n", "m.yaml:3:", "the key a stands there twice"},
+    {"a key twice in a flow mapping", "a: {b: 1, b: 2}\n", "m.yaml:1:", "the key b stands there twice"},
     {"no colon", "a: 1\nwords\n", "m.yaml:2:", "want \"key: value\""},
     {"an anchor", "a: &x 1\n", "m.yaml:1:", "anchors"},
     {"a block scalar", "a: |\n  b\n", "m.yaml:1:", "block scalars"},
