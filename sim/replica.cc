@@ -56,7 +56,7 @@ sched::BatcherLimits vllm_limits(const EngineSettings& settings, std::size_t req
 
 Replica::Replica(const EngineSettings& settings, const CostModel& costs) : settings_(settings), costs_(costs) {}
 
-core::Result<ReplicaOutcome> Replica::run(const Workload& workload, std::span<const core::Duration> arrivals) {
+core::Result<ReplicaOutcome> Replica::run(const ServedWorkload& workload, std::span<const core::Duration> arrivals) {
   SPILLWAY_ASSERT(arrivals.size() == workload.items.size());
   for (std::size_t i = 0; i < arrivals.size(); ++i) {
     const auto& item = workload.items[i];
@@ -82,7 +82,7 @@ core::Result<ReplicaOutcome> Replica::run(const Workload& workload, std::span<co
   return outcome_;
 }
 
-void Replica::prepare(const Workload& workload, std::span<const core::Duration> arrivals) {
+void Replica::prepare(const ServedWorkload& workload, std::span<const core::Duration> arrivals) {
   const std::size_t count = workload.items.size();
   core::ReplicaInfo info;
   info.blocks = settings_.kv_blocks;

@@ -11,7 +11,7 @@
 #include "sched/batcher_core.h"
 #include "sim/cost_model.h"
 #include "sim/engine_settings.h"
-#include "sim/workload.h"
+#include "sim/served_workload.h"
 
 namespace spillway::sim {
 
@@ -55,7 +55,7 @@ class Replica {
   /// Runs the workload to its end. `arrivals`: one for each item, since the start.
   /// Errors  a request needs more blocks than the replica has or arrives after `time_max` (workload file:line); a step costs nobody
   ///         knows what (CostModel); more than `steps_max` steps, or more time than `time_max`.
-  core::Result<ReplicaOutcome> run(const Workload& workload, std::span<const core::Duration> arrivals);
+  core::Result<ReplicaOutcome> run(const ServedWorkload& workload, std::span<const core::Duration> arrivals);
 
  private:
   struct Stream {
@@ -65,7 +65,7 @@ class Replica {
     std::uint64_t place = 0;             ///< in order of arrival
     std::uint32_t generated = 0;
   };
-  void prepare(const Workload& workload, std::span<const core::Duration> arrivals);
+  void prepare(const ServedWorkload& workload, std::span<const core::Duration> arrivals);
   core::Run run_of(std::size_t index, core::Instant now) const;
   void submit(std::size_t index, core::Instant now);
   void arrive_before(core::Instant end);

@@ -46,7 +46,7 @@ core::Result<core::Duration> stamp_of(const JsonLines& lines, const JsonLines::R
 }
 
 core::Result<bool> same_length(const JsonLines& lines, const JsonLines::Row& row, std::size_t field, std::uint32_t wanted,
-                               const Workload& workload, const WorkloadItem& item) {
+                               const ServedWorkload& workload, const ServedRequest& item) {
   const auto tokens = lines.whole(row, field, 0, request_tokens_max);
   if (!tokens) return tl::make_unexpected(tokens.error());
   if (*tokens == wanted) return true;
@@ -57,7 +57,7 @@ core::Result<bool> same_length(const JsonLines& lines, const JsonLines::Row& row
 
 }  // namespace
 
-core::Result<Truth> read_truth(const std::string& path, const Workload& workload) {
+core::Result<Truth> read_truth(const std::string& path, const ServedWorkload& workload) {
   const auto lines = read_json_lines(
       path,
       {.numbers = {"input_toks", "output_toks", "queued_ts", "first_token_ts", "last_token_ts"}, .texts = {"request_id"}, .lists = {}});

@@ -5,7 +5,7 @@
 
 #include "core/result.h"
 #include "core/time.h"
-#include "sim/workload.h"
+#include "sim/served_workload.h"
 
 namespace spillway::sim {
 
@@ -24,6 +24,6 @@ struct Truth {
 /// JSON lines with `input_toks`, `output_toks`, `queued_ts`, `first_token_ts`, `last_token_ts` (seconds), one for each request of
 /// the workload: paired by the number at the end of `request_id` ("bench-7") where these count from 0 without gaps, else by order.
 /// Errors  file:line: malformed, another count or other lengths than the workload's.
-core::Result<Truth> read_truth(const std::string& path, const Workload& workload);
+core::Result<Truth> read_truth(const std::string& path, const ServedWorkload& workload);
 
 }  // namespace spillway::sim

@@ -8,8 +8,8 @@
 
 #include "sim/profile.h"
 #include "sim/replica.h"
+#include "sim/served_workload.h"
 #include "sim/truth.h"
-#include "sim/workload.h"
 
 namespace spillway::sim {
 
@@ -38,7 +38,7 @@ json::value number_or_null(double value) {
 }  // namespace
 
 core::Result<Validation> validate(const ValidateOptions& options) {
-  const auto workload = read_workload(options.workload);
+  const auto workload = read_served_workload(options.workload);
   if (!workload) return tl::make_unexpected(workload.error());
   const auto truth = read_truth(options.folder + "/vllm-requests.jsonl", *workload);
   if (!truth) return tl::make_unexpected(truth.error());

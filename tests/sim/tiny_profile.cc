@@ -126,8 +126,8 @@ CostModel tiny_costs() {
   return std::move(profile->costs);
 }
 
-Workload workload_of(std::vector<WorkloadItem> items) {
-  Workload workload{"workload.jsonl", std::move(items)};
+ServedWorkload workload_of(std::vector<ServedRequest> items) {
+  ServedWorkload workload{"workload.jsonl", std::move(items)};
   std::uint32_t line = 0;
   for (auto& item : workload.items) item.line = ++line;
   return workload;

@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "sim/cost_model.h"
-#include "sim/workload.h"
+#include "sim/served_workload.h"
 
 namespace spillway::sim::test {
 
@@ -45,7 +45,7 @@ class TinyProfile : public TestFolder {
 CostModel tiny_costs();
 
 /// Requests of (input tokens, output tokens, hash ids).
-Workload workload_of(std::vector<WorkloadItem> items);
+ServedWorkload workload_of(std::vector<ServedRequest> items);
 
 /// Whether an error says this, at this place: "file:line: ... text ...".
 bool says(const core::Error& error, const std::string& place, const std::string& text);

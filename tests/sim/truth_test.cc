@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 namespace {
 
 core::Result<Truth> read(const TinyProfile& folder) {
-  const auto workload = read_workload(folder.workload());
+  const auto workload = read_served_workload(folder.workload());
   BOOST_REQUIRE(workload.has_value());
   return read_truth(folder.file("vllm-requests.jsonl"), *workload);
 }

@@ -1,4 +1,4 @@
-#include "sim/workload.h"
+#include "sim/served_workload.h"
 
 #include "core/step.h"
 #include "sim/json_lines.h"
@@ -6,12 +6,12 @@
 
 namespace spillway::sim {
 
-core::Result<Workload> read_workload(const std::string& path) {
+core::Result<ServedWorkload> read_served_workload(const std::string& path) {
   auto lines = read_json_lines(path, {.numbers = {"input_length", "output_length"}, .texts = {}, .lists = {"hash_ids"}});
   if (!lines) return tl::make_unexpected(lines.error());
   if (lines->rows.size() > requests_max)
     return wrong_at(path, lines->rows[requests_max].line, "more requests than " + std::to_string(requests_max) + ": want a part of them");
-  Workload workload{path, {}};
+  ServedWorkload workload{path, {}};
   workload.items.reserve(lines->rows.size());
   for (auto& row : lines->rows) {
     const auto input = lines->whole(row, 0, 1, request_tokens_max);

@@ -1,4 +1,4 @@
-#include "sim/workload.h"
+#include "sim/served_workload.h"
 
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(requests_are_read_in_order) {
   folder.write("w.jsonl",
                "{\"arrival_ns\": 5, \"input_length\": 40, \"output_length\": 3, \"hash_ids\": [7, 9]}\n"
                "{\"output_length\": 1, \"input_length\": 15}\n");
-  const auto read = read_workload(folder.file("w.jsonl"));
+  const auto read = read_served_workload(folder.file("w.jsonl"));
   BOOST_REQUIRE(read.has_value());
   BOOST_REQUIRE(read->items.size() == 2U);
   BOOST_TEST(read->items[0].input_tokens == 40U);
@@ -50,7 +50,7 @@ BOOST_AUTO_TEST_CASE(requests_are_read_in_order) {
 BOOST_DATA_TEST_CASE(a_malformed_request_is_refused_at_its_line, bdata::make(wrong_cases), c) {
   const TestFolder folder;
   folder.write("w.jsonl", "{\"input_length\": 1, \"output_length\": 1}\n" + std::string(c.line) + "\n");
-  const auto read = read_workload(folder.file("w.jsonl"));
+  const auto read = read_served_workload(folder.file("w.jsonl"));
   BOOST_REQUIRE(!read.has_value());
   BOOST_TEST(says(read.error(), "w.jsonl:2:", c.says));
 }
