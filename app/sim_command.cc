@@ -1,9 +1,10 @@
-// spillway sim validate
+// spillway sim: validate here, the other commands in files of their own
 #include <iostream>
 #include <memory>
 
 #include "app/client_options.h"
 #include "app/commands.h"
+#include "app/sim_workload_command.h"
 #include "sim/profile.h"
 #include "sim/validate.h"
 
@@ -51,9 +52,10 @@ void add_validate(CLI::App& sim, Run& run) {
 }  // namespace
 
 void add_sim_command(CLI::App& app, Run& run) {
-  auto* command = app.add_subcommand("sim", "Simulate: the cores that decide in production, in virtual time");
+  auto* command = app.add_subcommand("sim", "Simulate: the cores that decide in production, in virtual time; and the workloads they are given");
   command->require_subcommand(1);
   add_validate(*command, run);
+  add_sim_workload(*command, run);
 }
 
 }  // namespace spillway::app

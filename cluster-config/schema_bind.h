@@ -11,7 +11,7 @@
 
 #include "cluster-config/schema.h"
 
-/// Ties keys to struct members; used by the schema_*.cc files alone.
+/// Ties keys to struct members; for the tables of keys alone, those of schema_*.cc and of other TOML files.
 namespace spillway::config {
 
 inline constexpr std::uint64_t us = 1000;

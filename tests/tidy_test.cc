@@ -39,6 +39,7 @@ const std::map<std::string, std::string> test_exceptions = {
     {"app/generate_flags.cc", "tests/cluster/client_test.cc"},
     {"app/node_command.cc", "every test of tests/cluster runs it"},
     {"app/signals.cc", "tests/cluster/client_test.cc"},
+    {"app/sim_command.cc", "tests/app/sim_workload_command_test.cc"},
     {"app/up_command.cc", "every test of tests/cluster runs it"},
 };
 
