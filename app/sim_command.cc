@@ -52,7 +52,8 @@ void add_validate(CLI::App& sim, Run& run) {
 }  // namespace
 
 void add_sim_command(CLI::App& app, Run& run) {
-  auto* command = app.add_subcommand("sim", "Simulate: the cores that decide in production, in virtual time; and the workloads they are given");
+  auto* command =
+      app.add_subcommand("sim", "Simulate: the cores that decide in production, in virtual time; and the workloads they are given");
   command->require_subcommand(1);
   add_validate(*command, run);
   add_sim_workload(*command, run);

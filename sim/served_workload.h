@@ -12,7 +12,7 @@ inline constexpr std::int64_t request_tokens_max = 1 << 23;
 inline constexpr std::size_t requests_max = 10'000'000;
 
 /// One request of a workload.
-struct ServedRequest {
+struct ServedItem {
   std::uint32_t line = 0;  ///< of the file
   std::uint32_t input_tokens = 0;
   std::uint32_t output_tokens = 0;
@@ -21,7 +21,7 @@ struct ServedRequest {
 
 struct ServedWorkload {
   std::string path;
-  std::vector<ServedRequest> items;  ///< in order of the file
+  std::vector<ServedItem> items;  ///< in order of the file
 };
 
 /// JSON lines with `input_length`, `output_length` (both at least 1) and `hash_ids`, which may be missing: nothing is shared then.

@@ -46,7 +46,7 @@ core::Result<core::Duration> stamp_of(const JsonLines& lines, const JsonLines::R
 }
 
 core::Result<bool> same_length(const JsonLines& lines, const JsonLines::Row& row, std::size_t field, std::uint32_t wanted,
-                               const ServedWorkload& workload, const ServedRequest& item) {
+                               const ServedWorkload& workload, const ServedItem& item) {
   const auto tokens = lines.whole(row, field, 0, request_tokens_max);
   if (!tokens) return tl::make_unexpected(tokens.error());
   if (*tokens == wanted) return true;

@@ -70,7 +70,7 @@ struct BadCase {
 };
 
 const BadCase bad_cases[] = {
-    {"a version is required", "duration = \"1h\"\n", "e: version: is missing: want 1; add `version = 1`"},
+    {"a version is required", "duration = \"1h\"\n", "e:1: version: is missing: want 1; add `version = 1`"},
     {"and first", "duration = \"1h\"\nversion = 1\n", "e:2: version = 1: want it before all other keys; begin the file with `version = 1`"},
     {"another version", "version = 2\n", "e:1: version = 2: want 1; for example: version = 1"},
     {"no TOML", "version = \n", nullptr},

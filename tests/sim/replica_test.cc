@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-ReplicaOutcome run(const EngineSettings& settings, const CostModel& costs, std::vector<ServedRequest> items,
+ReplicaOutcome run(const EngineSettings& settings, const CostModel& costs, std::vector<ServedItem> items,
                    std::vector<core::Duration> arrivals) {
   Replica replica(settings, costs);
   const auto workload = workload_of(std::move(items));
@@ -21,7 +21,7 @@ ReplicaOutcome run(const EngineSettings& settings, const CostModel& costs, std::
   return *outcome;
 }
 
-ServedRequest request(std::uint32_t input, std::uint32_t output, std::vector<std::uint64_t> ids = {}) {
+ServedItem request(std::uint32_t input, std::uint32_t output, std::vector<std::uint64_t> ids = {}) {
   return {.line = 0, .input_tokens = input, .output_tokens = output, .hash_ids = std::move(ids)};
 }
 
@@ -35,7 +35,7 @@ constexpr EngineSettings roomy{.kv_blocks = 1000, .sequences_max = 256, .step_to
 
 /// Requests of many sizes under pressure, the same for every call.
 struct Crowd {
-  std::vector<ServedRequest> items;
+  std::vector<ServedItem> items;
   std::vector<core::Duration> arrivals;
 };
 Crowd crowd(std::uint64_t seed, std::size_t count) {
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(the_clock_jumps_to_the_next_arrival) {
 }
 
 BOOST_AUTO_TEST_CASE(equal_ids_behind_equal_ids_are_computed_once) {
-  const std::vector<ServedRequest> items = {request(70, 1, {1, 2, 3, 4}), request(70, 1, {1, 2, 9, 4}), request(70, 1, {7, 2, 3, 4})};
+  const std::vector<ServedItem> items = {request(70, 1, {1, 2, 3, 4}), request(70, 1, {1, 2, 9, 4}), request(70, 1, {7, 2, 3, 4})};
   const std::vector<core::Duration> arrivals = {0ms, 1s, 2s};
   const auto shared = run(roomy, tiny_costs(), items, arrivals);
   BOOST_TEST(shared.prefix_hit_tokens == 32U);  // of the second: its third id is another, and no later block is the same then
@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(a_preempted_request_goes_on_before_those_that_came_later) {
 BOOST_AUTO_TEST_CASE(a_preempted_request_finds_its_own_blocks_again) {
   EngineSettings settings = roomy;
   settings.kv_blocks = 10;
-  const std::vector<ServedRequest> items = {request(64, 60), request(64, 40)};
+  const std::vector<ServedItem> items = {request(64, 60), request(64, 40)};
   const auto cached = run(settings, tiny_costs(), items, {0ms, 0ms});
   BOOST_TEST(cached.preemptions >= 1U);
   BOOST_TEST(cached.prefix_hit_tokens > 0U);

@@ -79,36 +79,6 @@ const char* const served =
 
 }  // namespace
 
-TestFolder::TestFolder() {
-  char name[] = "/tmp/spillway-sim-XXXXXX";
-  path_ = ::mkdtemp(name);
-}
-
-TestFolder::~TestFolder() {
-  std::filesystem::remove_all(path_);
-}
-
-void TestFolder::write(const std::string& name, const std::string& text) const {
-  std::filesystem::create_directories((path_ / name).parent_path());
-  std::ofstream(path_ / name, std::ios::binary) << text;
-}
-
-std::string TestFolder::read(const std::string& name) const {
-  std::ifstream in(path_ / name, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
-void TestFolder::remove(const std::string& name) const {
-  std::filesystem::remove(path_ / name);
-}
-
-void TestFolder::replace(const std::string& name, const std::string& from, const std::string& to) const {
-  auto text = read(name);
-  const auto at = text.find(from);
-  BOOST_REQUIRE_MESSAGE(at != std::string::npos, name << " holds no \"" << from << "\"");
-  write(name, text.replace(at, from.size(), to));
-}
-
 TinyProfile::TinyProfile() {
   write("dense.csv", dense_csv());
   write("per_sequence.csv", "layer,sequences,time_us\nlm_head,0,100\nlm_head,128,1380\nsampler,1,5\n");
@@ -126,7 +96,7 @@ CostModel tiny_costs() {
   return std::move(profile->costs);
 }
 
-ServedWorkload workload_of(std::vector<ServedRequest> items) {
+ServedWorkload workload_of(std::vector<ServedItem> items) {
   ServedWorkload workload{"workload.jsonl", std::move(items)};
   std::uint32_t line = 0;
   for (auto& item : workload.items) item.line = ++line;

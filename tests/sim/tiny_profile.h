@@ -1,34 +1,14 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
 #include "sim/cost_model.h"
 #include "sim/served_workload.h"
+#include "tests/sim/test_folder.h"
 
 namespace spillway::sim::test {
-
-/// A folder of its own under /tmp, removed at the end.
-class TestFolder {
- public:
-  TestFolder();
-  ~TestFolder();
-  TestFolder(const TestFolder&) = delete;
-  TestFolder& operator=(const TestFolder&) = delete;
-
-  std::string path() const { return path_.string(); }
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-  void write(const std::string& name, const std::string& text) const;
-  std::string read(const std::string& name) const;
-  void remove(const std::string& name) const;
-  /// `from` must be there; its first place is changed.
-  void replace(const std::string& name, const std::string& from, const std::string& to) const;
-
- private:
-  std::filesystem::path path_;
-};
 
 /// A whole profile whose times are linear, so that interpolation is exact and steps can be checked by hand. In microseconds, with
 /// two layers and S sequences, T rows:
@@ -45,7 +25,7 @@ class TinyProfile : public TestFolder {
 CostModel tiny_costs();
 
 /// Requests of (input tokens, output tokens, hash ids).
-ServedWorkload workload_of(std::vector<ServedRequest> items);
+ServedWorkload workload_of(std::vector<ServedItem> items);
 
 /// Whether an error says this, at this place: "file:line: ... text ...".
 bool says(const core::Error& error, const std::string& place, const std::string& text);

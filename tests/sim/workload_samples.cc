@@ -100,18 +100,4 @@ void check_normal_form(const Workload& workload) {
   BOOST_TEST(models == workload.models.size());
 }
 
-TestFolder::TestFolder() {
-  char name[] = "/tmp/spillway-sim-XXXXXX";
-  path_ = ::mkdtemp(name);
-}
-
-TestFolder::~TestFolder() {
-  std::filesystem::remove_all(path_);
-}
-
-std::string TestFolder::write(const std::string& name, const std::string& text) const {
-  std::ofstream(file(name), std::ios::binary) << text;
-  return file(name);
-}
-
 }  // namespace spillway::sim::test

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "sim/workload.h"
+#include "tests/sim/test_folder.h"
 
 namespace spillway::sim::test {
 
@@ -17,20 +18,5 @@ std::string text_of(const Workload& workload);
 std::uint64_t digest_of(const Workload& workload);
 /// Fails the test where the workload is not in normal form, or a parent is of another session.
 void check_normal_form(const Workload& workload);
-
-/// A folder of its own under /tmp, removed at the end.
-class TestFolder {
- public:
-  TestFolder();
-  ~TestFolder();
-  TestFolder(const TestFolder&) = delete;
-  TestFolder& operator=(const TestFolder&) = delete;
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-  /// Writes a file and returns its path.
-  std::string write(const std::string& name, const std::string& text) const;
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace spillway::sim::test
