@@ -82,7 +82,8 @@ BOOST_AUTO_TEST_CASE(lengths_follow_the_inverse_cdf) {
   std::uint64_t below_middle = 0;
   std::uint64_t top = 0;
   double sum = 0;
-  for (const auto& request : files.load({.seed = 4}).value().workload.requests) {
+  const auto loaded = files.load({.seed = 4});
+  for (const auto& request : loaded.value().workload.requests) {
     ++count;
     BOOST_TEST(request.input_tokens >= 1U);
     BOOST_TEST(request.input_tokens <= 160U);
