@@ -37,7 +37,7 @@ class ClientListener {
   struct Callbacks {
     /// Loop thread; must not block. The first message of a client is its ClientHello (answer it by ServerHello).
     std::function<void(ClientRef, const ClientIdentity&, core::ClientMessage&&)> on_message;
-    /// Loop thread. Once for every client that was seen by on_message: closed, killed, silent for client_silence_max, or too slow
+    /// Loop thread. Once for every client that was seen by on_message: closed, killed, silent for most of client_silence_max, or too slow
     /// to read what it is sent. Nothing of this client comes afterwards.
     std::function<void(ClientRef, std::string_view reason)> on_gone;
   };
