@@ -44,17 +44,24 @@ void begin_report(Self self) {
   }
 }
 
-/// Drained with `stop`: first the running streams have to be gone, then clients of owned streams are sent away, then we leave.
+/// Drained with `stop`: first the running streams have to be gone, then clients of owned streams are sent away, then we leave; one
+/// interval after the report that says so, or whoever drains us hears that we are gone before that we were empty.
 void check_leaving(Self self) {
   auto& shell = state(self);
   if (!shell.stopping || shell.left) return;
   for (const auto& replica : shell.report.replicas) {
-    if (replica.streams + replica.queued > 0) return;
+    if (replica.streams + replica.queued > 0) {
+      shell.empty_since.reset();
+      return;
+    }
   }
   if (shell.report.owned_streams > 0) {
     if (shell.setup.wiring->router) tell(self, shell.setup.wiring->router, SetDraining{true, true});
+    shell.empty_since.reset();
     return;
   }
+  if (!shell.empty_since) shell.empty_since = now(self);
+  if (now(self) < *shell.empty_since + shell.setup.report_interval) return;
   shell.left = true;
   if (shell.setup.on_drained) shell.setup.on_drained();
 }
@@ -84,6 +91,7 @@ void on_drain(Self self, const core::Drain& drain) {
   if (drain.node != wiring.self) return;
   shell.draining = drain.mode != core::DrainMode::resume;
   shell.stopping = drain.mode == core::DrainMode::stop;
+  shell.empty_since.reset();
   core::log_info(shell.draining ? "draining" : "taking work again");
   for (const auto& batcher : wiring.batchers) tell(self, batcher, SetDraining{shell.draining, false});
   if (wiring.router) tell(self, wiring.router, SetDraining{shell.draining, false});

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "actors/shell.h"
@@ -32,7 +33,8 @@ struct NodeShell {
   bool draining = false;
   bool stopping = false;  ///< drained with `stop`
   bool left = false;
-  std::vector<sched::Backoff> backoffs;  ///< by replica
+  std::optional<core::Instant> empty_since;  ///< when the first report said so that this node drains and is empty
+  std::vector<sched::Backoff> backoffs;      ///< by replica
   core::Instant next_report{};
   Timer timer;
 };

@@ -1,6 +1,8 @@
 #include "actors/node_actor.h"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <optional>
 
 #include "tests/actors/one_actor.h"
 
@@ -12,9 +14,16 @@ namespace {
 
 struct NoState {};
 
+/// What the parts of the node say they hold.
+struct Load {
+  std::uint32_t streams = 7;
+  std::uint32_t owned = 3;
+};
+
 /// A batcher that answers each question `delay` after it was asked.
 actors::BatcherActor::behavior_type slow_batcher(actors::BatcherActor::stateful_pointer<NoState> self,
-                                                 const std::shared_ptr<const actors::Wiring>& wiring, core::Duration delay) {
+                                                 const std::shared_ptr<const actors::Wiring>& wiring, core::Duration delay,
+                                                 const std::shared_ptr<const Load>& load) {
   return {
       [](const actors::FromPeer&) {},
       [](const actors::PeerChange&) {},
@@ -23,9 +32,9 @@ actors::BatcherActor::behavior_type slow_batcher(actors::BatcherActor::stateful_
       [](const actors::WorkerReady&) {},
       [](const actors::WorkerFailed&) {},
       [](const actors::SetDraining&) {},
-      [self, wiring, delay](const actors::Snapshot& snapshot) {
+      [self, wiring, delay, load](const actors::Snapshot& snapshot) {
         core::ReplicaReport report;
-        report.streams = 7;
+        report.streams = load->streams;
         actors::tell_after(self, delay, wiring->node,
                            actors::BatcherSnapshot{snapshot.number, std::make_shared<const core::ReplicaReport>(report), {}});
       },
@@ -36,7 +45,8 @@ actors::BatcherActor::behavior_type slow_batcher(actors::BatcherActor::stateful_
 /// A router that answers at once and keeps the reports it is sent.
 actors::RouterActor::behavior_type listening_router(actors::RouterActor::stateful_pointer<NoState> self,
                                                     const std::shared_ptr<const actors::Wiring>& wiring,
-                                                    const std::shared_ptr<std::vector<core::Report>>& heard) {
+                                                    const std::shared_ptr<std::vector<core::Report>>& heard,
+                                                    const std::shared_ptr<const Load>& load) {
   return {
       [heard](const actors::FromPeer& event) {
         if (const auto* report = std::get_if<core::Report>(event.message.get())) heard->push_back(*report);
@@ -45,8 +55,8 @@ actors::RouterActor::behavior_type listening_router(actors::RouterActor::statefu
       [](const actors::ClientIn&) {},
       [](const actors::ClientGone&) {},
       [](const actors::SetDraining&) {},
-      [self, wiring](const actors::Snapshot& snapshot) {
-        actors::tell(self, wiring->node, actors::CountersSnapshot{snapshot.number, {}, 3, true});
+      [self, wiring, load](const actors::Snapshot& snapshot) {
+        actors::tell(self, wiring->node, actors::CountersSnapshot{snapshot.number, {}, load->owned, true});
       },
       [](const actors::Tick&) {},
   };
@@ -57,16 +67,23 @@ struct Node {
   OneActor actors;
   std::shared_ptr<actors::Wiring> wiring = std::make_shared<actors::Wiring>();
   std::shared_ptr<std::vector<core::Report>> heard = std::make_shared<std::vector<core::Report>>();
+  std::shared_ptr<Load> load = std::make_shared<Load>();
+  std::optional<std::size_t> told_empty;  ///< reports of a drained, empty node that were heard when it left
 
   explicit Node(core::Duration delay) {
     wiring->self = core::node_id("node");
     wiring->routers = {wiring->self};
-    wiring->batchers.push_back(actors.system().spawn(slow_batcher, wiring, delay));
-    wiring->router = actors.system().spawn(listening_router, wiring, heard);
+    wiring->batchers.push_back(actors.system().spawn(slow_batcher, wiring, delay, load));
+    wiring->router = actors.system().spawn(listening_router, wiring, heard, load);
     spillway::actors::NodeSetup setup;
     setup.wiring = wiring;
     setup.name = "node";
     setup.report_interval = milliseconds(100);
+    setup.on_drained = [this] {
+      told_empty = std::count_if(heard->begin(), heard->end(), [](const core::Report& report) {
+        return report.draining && report.owned_streams == 0 && report.replicas.at(0).streams == 0;
+      });
+    };
     wiring->node = actors.system().spawn(spillway::actors::node_actor, std::move(setup));
     actors.tell(wiring->node, spillway::actors::Tick{});
   }
@@ -111,6 +128,21 @@ BOOST_AUTO_TEST_CASE(news_that_come_during_a_report_are_told_right_behind_it) {
   node.actors.run(milliseconds(95));
   BOOST_REQUIRE(node.heard->size() == 2U);
   BOOST_TEST(node.heard->back().draining);
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_is_to_stop_leaves_an_interval_after_it_said_that_it_is_empty) {
+  Node node(milliseconds(5));
+  const core::Drain drain{node.wiring->self, core::DrainMode::stop};
+  node.actors.tell(node.wiring->node, spillway::actors::FromPeer{node.wiring->self, core::make_message(core::Drain(drain)), 0});
+  node.actors.run(milliseconds(1000));
+  BOOST_TEST(!node.told_empty.has_value());  // streams run on it
+  node.load->streams = 0;
+  node.actors.run(milliseconds(500));
+  BOOST_TEST(!node.told_empty.has_value());  // and streams are owned by it
+  node.load->owned = 0;
+  node.actors.run(milliseconds(300));
+  BOOST_REQUIRE(node.told_empty.has_value());
+  BOOST_TEST(*node.told_empty >= 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
