@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "sim/csv.h"
 #include "sim/text.h"
+#include "sim/trace_rows.h"
 #include "sim/yaml.h"
 
 namespace spillway::sim {
@@ -48,23 +48,21 @@ std::string names_of(std::span<const KnownOp> known) {
   return text;
 }
 
-core::Result<std::vector<OpCost>> read_ops(const std::string& path, std::string_view axis, std::span<const KnownOp> known) {
-  const auto table = read_csv(path, {"layer", axis, "time_us"});
-  if (!table) return tl::make_unexpected(table.error());
+core::Result<std::vector<OpCost>> read_ops(const std::string& path, const std::string& axis, std::span<const KnownOp> known) {
   std::vector<OpCost> ops;
-  for (const auto& row : table->rows) {
-    const auto& name = row.cells[0];
+  const auto each = [&](TraceRows& rows) {
+    const auto name = rows.text(0);
+    const auto x = static_cast<std::int64_t>(rows.whole(1, 0, axis_max, axis));
+    const auto time = to_picos(rows.real(2, 0, time_us_max, "us"));
     const auto op = std::find_if(known.begin(), known.end(), [&](const KnownOp& k) { return k.name == name; });
-    if (op == known.end()) return wrong_at(path, row.line, "the layer \"" + name + "\" is unknown: want one of " + names_of(known));
-    const auto x = table->whole(row, 1, 0, axis_max);
-    if (!x) return tl::make_unexpected(x.error());
-    const auto time = table->number(row, 2, 0, time_us_max);
-    if (!time) return tl::make_unexpected(time.error());
+    if (op == known.end()) return rows.wrong(0, "want one of " + names_of(known));
     auto cost = std::find_if(ops.begin(), ops.end(), [&](const OpCost& o) { return o.name == name; });
     if (cost == ops.end()) cost = ops.insert(ops.end(), OpCost{name, {}, op->per_step, op->per_layer});
-    if (!cost->time.add(*x, to_picos(*time)))
-      return wrong_at(path, row.line, name + " has a time for " + std::to_string(*x) + " " + std::string(axis) + " already: want one");
-  }
+    if (!rows.failed() && !cost->time.add(x, time))
+      rows.wrong_row(name + " has a time for " + std::to_string(x) + " " + axis + " already: want one");
+  };
+  const auto read = for_each_row(path, "times of layers", {{"layer"}, {axis}, {"time_us"}}, each);
+  if (!read) return tl::make_unexpected(read.error());
   for (const auto& op : known) {
     const bool there = std::any_of(ops.begin(), ops.end(), [&](const OpCost& o) { return o.name == op.name; });
     if (op.required && !there) return wrong_at(path, 1, "no row of the layer " + std::string(op.name) + ": want its times");
@@ -72,37 +70,43 @@ core::Result<std::vector<OpCost>> read_ops(const std::string& path, std::string_
   return ops;
 }
 
-core::Result<bool> read_attention(const std::string& path, CostModel& costs) {
-  const auto table = read_csv(path, {"prefill_chunk", "kv_prefill", "n_decode", "kv_decode", "time_us"}, {"layer"});
-  if (!table) return tl::make_unexpected(table.error());
+/// Points of attention by what the step held.
+struct AttentionPoints {
   std::vector<GridTable::Point> decode;
   std::vector<GridTable::Point> prefill;
   std::vector<GridTable::Point> mixed;
+};
+
+core::Result<AttentionPoints> read_attention_points(const std::string& path) {
+  AttentionPoints points;
   std::set<std::array<std::int64_t, GridTable::axes>> seen;
-  for (const auto& row : table->rows) {
+  const auto each = [&](TraceRows& rows) {
     GridTable::Point point;
-    for (std::size_t a = 0; a < GridTable::axes; ++a) {
-      const auto x = table->whole(row, a, 0, axis_max);
-      if (!x) return tl::make_unexpected(x.error());
-      point.x[a] = *x;
-    }
-    const auto time = table->number(row, 4, 0, time_us_max);
-    if (!time) return tl::make_unexpected(time.error());
-    point.time = to_picos(*time);
+    for (std::size_t a = 0; a < GridTable::axes; ++a)
+      point.x[a] = static_cast<std::int64_t>(rows.whole(a, 0, axis_max, a == 2 ? "streams" : "tokens"));
+    point.time = to_picos(rows.real(4, 0, time_us_max, "us"));
     const auto& [chunk, history, decodes, context] = point.x;
-    if (!row.cells[5].empty() && row.cells[5] != "attention")
-      return wrong_at(path, row.line, "the kernel \"" + row.cells[5] + "\" is unknown: want attention");
-    if (chunk == 0 && decodes == 0) return wrong_at(path, row.line, "neither a prefill chunk nor decodes: want one of them above 0");
-    if (chunk == 0 && history != 0) return wrong_at(path, row.line, "kv_prefill without a prefill chunk: want 0");
-    if ((decodes == 0) != (context == 0)) return wrong_at(path, row.line, "n_decode and kv_decode: want both 0 or neither");
-    if (!seen.insert(point.x).second) return wrong_at(path, row.line, "a second time for the same point: want one");
-    (chunk == 0 ? decode : decodes == 0 ? prefill : mixed).push_back(point);
-  }
+    if (rows.has(5) && rows.text(5) != "attention") return rows.wrong(5, "want attention");
+    if (chunk == 0 && decodes == 0) return rows.wrong_row("neither a prefill chunk nor decodes: want one of them above 0");
+    if (chunk == 0 && history != 0) return rows.wrong_row("kv_prefill without a prefill chunk: want 0");
+    if ((decodes == 0) != (context == 0)) return rows.wrong_row("n_decode and kv_decode: want both 0 or neither");
+    if (!seen.insert(point.x).second) return rows.wrong_row("a second time for the same point: want one");
+    (chunk == 0 ? points.decode : decodes == 0 ? points.prefill : points.mixed).push_back(point);
+  };
+  const auto read = for_each_row(path, "times of attention",
+                                 {{"prefill_chunk"}, {"kv_prefill"}, {"n_decode"}, {"kv_decode"}, {"time_us"}, {"layer", false}}, each);
+  if (!read) return tl::make_unexpected(read.error());
+  return points;
+}
+
+core::Result<bool> read_attention(const std::string& path, CostModel& costs) {
+  const auto points = read_attention_points(path);
+  if (!points) return tl::make_unexpected(points.error());
   const std::array<std::pair<const std::vector<GridTable::Point>*, GridTable*>, 3> kinds = {
-      {{&decode, &costs.decode_attention}, {&prefill, &costs.prefill_attention}, {&mixed, &costs.mixed_attention}}};
-  for (const auto& [points, grid] : kinds) {
-    if (points->empty()) return wrong_at(path, 1, "no points of decodes alone, of prefill alone or of both: want all three kinds");
-    auto made = GridTable::make(*points);
+      {{&points->decode, &costs.decode_attention}, {&points->prefill, &costs.prefill_attention}, {&points->mixed, &costs.mixed_attention}}};
+  for (const auto& [kind, grid] : kinds) {
+    if (kind->empty()) return wrong_at(path, 1, "no points of decodes alone, of prefill alone or of both: want all three kinds");
+    auto made = GridTable::make(*kind);
     if (!made) return wrong_at(path, 1, "the values of its axes span more than " + std::to_string(GridTable::places_max) + " places");
     *grid = std::move(*made);
   }

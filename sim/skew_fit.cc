@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sim/csv.h"
 #include "sim/text.h"
+#include "sim/trace_rows.h"
 
 namespace spillway::sim {
 
@@ -86,25 +86,25 @@ core::Result<bool> SkewFit::read_axes(const std::string& path, const YamlNode& f
 core::Result<bool> SkewFit::read_table(const std::string& path) {
   std::vector<std::string> names;
   for (const auto& axis : axes_) names.push_back(axis.bins.empty() ? axis.name : axis.name + "_label");
-  std::vector<std::string_view> optional(names.begin(), names.end());
-  const std::size_t layer = 1 + names.size();
-  optional.insert(optional.end(), {"layer", "raw_key"});
-  const auto table = read_csv(path, {"alpha"}, optional);
-  if (!table) return tl::make_unexpected(table.error());
-  for (const auto& row : table->rows) {
-    const auto alpha = table->number(row, 0, -alpha_max, alpha_max);
-    if (!alpha) return tl::make_unexpected(alpha.error());
-    if (!row.cells[layer].empty() && row.cells[layer] != "attention") continue;  // another kernel's
-    std::string key = bare_key(row.cells[layer + 1], axes_.size());
-    if (row.cells[layer + 1].empty()) {
+  std::vector<TraceColumn> columns = {{"alpha"}};
+  for (const auto& name : names) columns.push_back({name, false});
+  const std::size_t layer = columns.size();
+  columns.insert(columns.end(), {{"layer", false}, {"raw_key", false}});
+  const auto each = [&](TraceRows& rows) {
+    const double alpha = rows.real(0, -alpha_max, alpha_max, "");
+    if (rows.has(layer) && rows.text(layer) != "attention") return;  // another kernel's
+    std::string key = bare_key(rows.text(layer + 1), axes_.size());
+    if (!rows.has(layer + 1)) {
       for (std::size_t a = 0; a < axes_.size(); ++a) {
-        const auto& cell = row.cells[1 + a];
-        if (cell.empty()) return wrong_at(path, row.line, "no value in the column " + names[a] + ": want the bucket's label");
+        if (!rows.has(1 + a)) return rows.wrong(1 + a, "want the bucket's label");
+        const auto cell = rows.text(1 + a);
         key += (a == 0 ? "" : "|") + (axes_[a].bins.empty() ? axes_[a].name + "=" + cell : cell);
       }
     }
-    if (!key.empty()) alphas_[key] = fixed_alpha(*alpha);
-  }
+    if (!key.empty() && !rows.failed()) alphas_[key] = fixed_alpha(alpha);
+  };
+  const auto read = for_each_row(path, "a skew fit by bucket", std::move(columns), each);
+  if (!read) return tl::make_unexpected(read.error());
   return true;
 }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <istream>
+#include <fstream>
 
 #include "cluster-config/suggest.h"
 #include "cluster-config/tree.h"
@@ -254,6 +254,21 @@ std::span<const std::uint64_t> TraceRows::list(std::size_t column) {
     rest.remove_prefix(end);
   }
   return cell.items;
+}
+
+core::Result<std::uint64_t> for_each_row(const std::string& path, const std::string& what, std::vector<TraceColumn> columns,
+                                         const std::function<void(TraceRows&)>& each) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return core::fail(core::Errc::io, path + ": cannot be opened: want " + what);
+  TraceRows rows(in, path, what, std::move(columns));
+  std::uint64_t count = 0;
+  while (rows.next()) {
+    each(rows);
+    ++count;
+  }
+  if (count == 0) rows.wrong_row("no row: want at least one of " + what);
+  if (rows.failed()) return tl::make_unexpected(rows.error());
+  return count;
 }
 
 }  // namespace spillway::sim

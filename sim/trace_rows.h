@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <iosfwd>
 #include <memory>
 #include <span>
@@ -80,6 +81,11 @@ class TraceRows {
   bool failed_ = false;
   core::Error error_;
 };
+
+/// Calls `each` for every row of a file, at `rows`; returns how many there were. What `each` reports ends the reading.
+/// Errors  the file cannot be opened, holds no row, or TraceRows' own.
+core::Result<std::uint64_t> for_each_row(const std::string& path, const std::string& what, std::vector<TraceColumn> columns,
+                                         const std::function<void(TraceRows&)>& each);
 
 /// The fields of one line of CSV. False when a quote is not closed or text follows one.
 bool split_csv(std::string_view line, std::vector<std::string>& fields);

@@ -23,13 +23,13 @@ struct WrongCase {
 };
 
 const WrongCase wrong_cases[] = {
-    {"an op that is not known", "dense.csv", "o_proj,0", "x_proj,0", "dense.csv:10:", "\"x_proj\" is unknown: want one of embedding"},
+    {"an op that is not known", "dense.csv", "o_proj,0", "x_proj,0", "dense.csv:10:", "layer = x_proj: want one of embedding"},
     {"an op that is missing", "per_sequence.csv", "lm_head,0,100\nlm_head,128,1380\n", "",
      "per_sequence.csv:1:", "no row of the layer lm_head"},
     {"two times for one point", "dense.csv", "act_fn,1024", "act_fn,0", "dense.csv:15:", "act_fn has a time for 0 tokens already"},
-    {"a time below 0", "dense.csv", "o_proj,0,10", "o_proj,0,-1", "dense.csv:10:", "time_us is \"-1\""},
-    {"a time beyond measure", "attention.csv", "0,0,1,16,9", "0,0,1,16,1e9", "attention.csv:2:", "time_us is \"1e9\""},
-    {"tokens that are no number", "dense.csv", "o_proj,1024", "o_proj,many", "dense.csv:11:", "tokens is \"many\": want a whole number"},
+    {"a time below 0", "dense.csv", "o_proj,0,10", "o_proj,0,-1", "dense.csv:10:", "time_us = -1: want a number from 0 to"},
+    {"a time beyond measure", "attention.csv", "0,0,1,16,9", "0,0,1,16,1e9", "attention.csv:2:", "time_us = 1e9: want a number from 0 to"},
+    {"tokens that are no number", "dense.csv", "o_proj,1024", "o_proj,many", "dense.csv:11:", "tokens = many: want a whole number"},
     {"a column missing", "attention.csv", "kv_prefill", "kv", "attention.csv:1:", "no column kv_prefill"},
     {"a row of nothing", "attention.csv", "0,0,1,16", "0,0,0,0", "attention.csv:2:", "neither a prefill chunk nor decodes"},
     {"history of no chunk", "attention.csv", "0,0,1,16", "0,5,1,16", "attention.csv:2:", "kv_prefill without"},

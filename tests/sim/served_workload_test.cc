@@ -20,10 +20,10 @@ struct WrongCase {
 };
 
 const WrongCase wrong_cases[] = {
-    {"a prompt of nothing", "{\"input_length\": 0, \"output_length\": 1}", "input_length is 0"},
-    {"an answer of nothing", "{\"input_length\": 1, \"output_length\": 0}", "output_length is 0"},
+    {"a prompt of nothing", "{\"input_length\": 0, \"output_length\": 1}", "input_length = 0: want a whole number from 1"},
+    {"an answer of nothing", "{\"input_length\": 1, \"output_length\": 0}", "output_length = 0: want a whole number from 1"},
     {"half a token", "{\"input_length\": 1.5, \"output_length\": 1}", "want a whole number"},
-    {"a length missing", "{\"input_length\": 1}", "no key output_length"},
+    {"a length missing", "{\"input_length\": 1}", "output_length is missing"},
     {"an id of a block that is not full", "{\"input_length\": 31, \"output_length\": 1, \"hash_ids\": [1, 2]}",
      "want at most one for each of the 1 full"},
 };

@@ -106,7 +106,7 @@ const WrongCase wrong_cases[] = {
     {"known axes", meta_head + "  bucket_axes:\n    axes: [n, colour]\n    n_bins: [0, 2]\n    n_labels: [a]\n" + per_tp, table,
      "meta.yaml:", "colour"},
     {"a number in the table", meta_head + axes + per_tp, "pc,n_label,skew_rate_label,kv_big_label,kp_label,alpha\n0,n<=2,a,b,c,x\n",
-     "skew_fit.csv:2:", "alpha is \"x\""},
+     "skew_fit.csv:2:", "alpha = x: want a number"},
     {"all labels in the table", meta_head + axes + per_tp, "pc,n_label,skew_rate_label,kp_label,alpha\n0,n<=2,a,c,1\n",
      "skew_fit.csv:2:", "kv_big_label"},
 };

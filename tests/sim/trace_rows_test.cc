@@ -4,6 +4,8 @@
 #include <boost/test/unit_test.hpp>
 #include <sstream>
 
+#include "tests/sim/test_folder.h"
+
 using namespace spillway::sim;
 namespace bdata = boost::unit_test::data;
 
@@ -111,6 +113,26 @@ BOOST_AUTO_TEST_CASE(decimals_reals_and_ids_have_their_ranges) {
   const auto id = [](TraceRows& rows) { return rows.id(0); };
   BOOST_TEST(error_of("-1", id) == "");
   BOOST_TEST(error_of("1.5", id) == "f:2: v = 1.5: want a whole number");
+}
+
+BOOST_AUTO_TEST_CASE(a_file_is_read_row_by_row_until_somebody_complains) {
+  const test::TestFolder folder;
+  const auto path = folder.write("t.csv", "number\n1\n2\n3\n");
+  std::vector<std::uint64_t> seen;
+  const auto all = for_each_row(path, "a test file", {{"number"}}, [&](TraceRows& rows) { seen.push_back(rows.whole(0, 0, 9, "")); });
+  BOOST_REQUIRE(all.has_value());
+  BOOST_TEST(*all == 3U);
+  BOOST_TEST((seen == std::vector<std::uint64_t>{1, 2, 3}));
+  const auto two = for_each_row(path, "a test file", {{"number"}}, [](TraceRows& rows) {
+    if (rows.line() == 3) rows.wrong(0, "want 1");
+    BOOST_TEST(rows.line() < 4U);
+  });
+  BOOST_TEST(two.error().message == path + ":3: number = 2: want 1");
+  const auto ignore = [](TraceRows&) {};
+  const auto none = for_each_row(folder.write("h.csv", "number\n"), "a test file", {{"number"}}, ignore);
+  BOOST_TEST(none.error().message == folder.file("h.csv") + ":1: no row: want at least one of a test file");
+  const auto missing = for_each_row(folder.file("no.csv"), "a test file", {{"number"}}, ignore);
+  BOOST_TEST(missing.error().message == folder.file("no.csv") + ": cannot be opened: want a test file");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -77,9 +77,9 @@ BOOST_AUTO_TEST_CASE(stamps_out_of_order_are_doubted_and_missing_ones_refused) {
   BOOST_REQUIRE(truth->doubts.size() == 1U);
   BOOST_TEST(truth->doubts[0].find("vllm-requests.jsonl:2: ") != std::string::npos);
   folder.replace("vllm-requests.jsonl", "\"queued_ts\": 100.001", "\"queued_ts\": 1e300");
-  BOOST_TEST(says(read(folder).error(), "vllm-requests.jsonl:2:", "queued_ts is out of range"));
+  BOOST_TEST(says(read(folder).error(), "vllm-requests.jsonl:2:", "queued_ts = "));
   folder.replace("vllm-requests.jsonl", "\"queued_ts\": 100.0,", "");
-  BOOST_TEST(says(read(folder).error(), "vllm-requests.jsonl:1:", "no key queued_ts"));
+  BOOST_TEST(says(read(folder).error(), "vllm-requests.jsonl:1:", "queued_ts is missing"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
