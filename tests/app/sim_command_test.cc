@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(bad_input_is_told_with_its_place_and_prints_nothing) {
   const auto done = run_command({"sim", "validate", folder.path(), "--workload", folder.workload(), "--layers", "2", "--json"});
   BOOST_TEST(done.status == 1);
   BOOST_TEST(done.out == "");
-  BOOST_TEST(done.errors.find(folder.file("dense.csv") + ":10: time_us is \"ten\": want a number") != std::string::npos);
+  BOOST_TEST(done.errors.find(folder.file("dense.csv") + ":10: time_us = ten: want a number") != std::string::npos);
 }
 
 BOOST_DATA_TEST_CASE(wrong_use_is_told_apart, bdata::make(wrong_uses), c) {
