@@ -16,7 +16,7 @@ std::uint64_t bytes_of(const core::ClientMessage& message) {
   std::uint64_t bytes = submit->model.size() + submit->text.size() + submit->traceparent.size();
   bytes += submit->tokens.size() * sizeof(core::TokenId);
   for (const auto& part : submit->messages) bytes += part.role.size() + part.content.size() + sizeof part;
-  for (const auto& stop : submit->stop) bytes += stop.size() + sizeof stop;
+  for (const auto& stop : submit->stop) bytes += stop.size() + sizeof(std::string);
   for (const auto& choice : submit->resume.choices) bytes += choice.tokens.size() * sizeof(core::TokenId) + sizeof choice;
   return bytes;
 }

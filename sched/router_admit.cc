@@ -134,7 +134,7 @@ core::Result<bool> RouterState::fit_tokens_max(core::Request& request) const {
 core::Result<bool> RouterState::fit(RouterStream& s) const {
   if (s.fitted) return true;
   core::Request request = *s.request;
-  const auto known = fit_tokens_max(request);
+  auto known = fit_tokens_max(request);
   if (!known || !*known) return known;
   for (RouterChoice& choice : s.choices) {
     if (choice.tokens.size() > request.tokens_max) {
