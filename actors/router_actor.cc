@@ -36,6 +36,18 @@ void add_text(Self self, const core::StreamKey& key, core::Delta& delta) {
   if (delta.finish != core::FinishReason::none) delta.text += choice.stream->finish();
 }
 
+/// The text of a stream that another model answers is made with that model's words.
+void speak_as(RouterShell& shell, const core::StreamKey& key, const std::string& name) {
+  const auto found = shell.texts.find(key);
+  if (name.empty() || found == shell.texts.end()) return;
+  StreamText& text = found->second;
+  for (const auto& model : shell.setup.models) {
+    if (model.name != name || model.tokenizer == text.tokenizer) continue;
+    text.tokenizer = model.tokenizer;
+    for (auto& choice : text.choices) rewind(text, choice, choice.tokens.size());
+  }
+}
+
 std::string name_of(const RouterShell& shell, core::NodeId node) {
   const auto found = shell.setup.nodes.find(node);
   return found == shell.setup.nodes.end() ? "?" : found->second;
@@ -51,6 +63,21 @@ void log_move(const RouterShell& shell, const core::Message& message) {
   }
 }
 
+/// "place 0123... on a by additive, least_cost: a/0 1200, b/0 3400, c/0 -".
+std::string text_of(const RouterShell& shell, const Core::Placed& placed) {
+  const auto replica = [&](core::ReplicaRef ref) { return name_of(shell, ref.node) + "/" + std::to_string(ref.index); };
+  const sched::PlacementDecision& decision = placed.decision;
+  std::string text = "place " + core::to_hex(placed.key.request) + ", epoch " + std::to_string(placed.epoch.counter) + ", on " +
+                     replica(decision.replica) + " by " + std::string(core::to_string(decision.policy)) + ", " +
+                     std::string(sched::to_string(decision.reason)) + ":";
+  for (std::size_t i = 0; i < decision.scores.size(); ++i) {
+    const sched::PlacementScore& score = decision.scores[i];
+    const bool compared = score.usable && score.score != sched::worst_score;
+    text += (i == 0 ? " " : ", ") + replica(score.replica) + " " + (compared ? std::to_string(score.score) : "-");
+  }
+  return text;
+}
+
 void perform(Self self, Core::Action& action) {
   auto& shell = state(self);
   std::visit(Overloaded{
@@ -60,6 +87,7 @@ void perform(Self self, Core::Action& action) {
                  },
                  [&](Core::ToClient& a) {
                    if (auto* delta = std::get_if<core::Delta>(&a.message)) add_text(self, a.key, *delta);
+                   if (auto* accepted = std::get_if<core::Accepted>(&a.message)) speak_as(shell, a.key, accepted->model);
                    std::visit([&](auto& message) { send(self, a.client, std::move(message)); }, a.message);
                  },
                  [&](Core::StreamEnded& a) { shell.texts.erase(a.key); },
@@ -69,6 +97,7 @@ void perform(Self self, Core::Action& action) {
                    core::log_info("move " + core::to_hex(a.key.request) + " failed, epoch " + std::to_string(a.new_epoch.counter) + ": " +
                                   a.reason);
                  },
+                 [&](Core::Placed& a) { core::log_info(text_of(shell, a)); },
              },
              action);
 }

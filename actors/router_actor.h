@@ -29,7 +29,8 @@ struct RoutedTenant {
   std::string name;
   core::TenantId id;
   core::TenantSecret secret{};
-  std::uint32_t classes = ~0U;  ///< bit of each core::ServiceClass that it may ask for
+  std::uint32_t classes = ~0U;                 ///< bit of each core::ServiceClass that it may ask for
+  std::vector<core::ModelId> ladder_models{};  ///< which may answer instead of the model asked for
 };
 
 /// Bounds of what a client may ask for.

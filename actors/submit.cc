@@ -91,6 +91,31 @@ std::uint64_t required_features(const core::Request& request) {
   return required;
 }
 
+/// Do both vocabularies have the same words under the same numbers?
+bool same_tokens(const model::Tokenizer& a, const model::Tokenizer& b) {
+  if (&a == &b) return true;
+  if (a.size() != b.size() || a.eos() != b.eos() || a.bos() != b.bos()) return false;
+  for (std::uint32_t i = 0; i < a.size(); ++i) {
+    if (a.piece(static_cast<core::TokenId>(i)) != b.piece(static_cast<core::TokenId>(i))) return false;
+  }
+  return true;
+}
+
+/// The prompt in the tokens of the models that the tenant's ladder may come to. One that cannot take it is left out.
+std::vector<sched::RouterCore::Alternative> alternatives(const core::Submit& submit, const RouterSetup& setup, const RoutedTenant& tenant,
+                                                         const RoutedModel& asked) {
+  std::vector<sched::RouterCore::Alternative> list;
+  for (const auto id : tenant.ladder_models) {
+    for (const auto& other : setup.models) {
+      if (other.id != id || other.id == asked.id) continue;
+      if (submit.kind == core::PromptKind::tokens && !same_tokens(*asked.tokenizer, *other.tokenizer)) continue;
+      auto prompt = prompt_tokens(submit, other);
+      if (prompt && prompt->size() <= setup.submit.prompt_tokens_max) list.push_back({other.id, std::move(*prompt)});
+    }
+  }
+  return list;
+}
+
 core::Result<void> check_resume(const core::Submit& submit, const model::Tokenizer& tokenizer) {
   if (submit.resume.choices.size() > submit.choices) {
     return core::fail(Errc::bad_argument, "resume: more choices than the request has");
@@ -158,6 +183,7 @@ core::Result<sched::RouterCore::Admit> prepare(const core::Submit& submit, const
   admit.resumed = submit.resumed;
   admit.resume = submit.resume;
   admit.resume.choices.resize(submit.resumed ? submit.choices : 0);
+  if (!submit.resumed) admit.alternatives = alternatives(submit, setup, *owner, *model);
   return admit;
 }
 

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/ladder.h"
 #include "core/messages.h"
 
 /// Messages between a client (SDK, command line) and the router it talks to, on the client listener. A client sends Hello first;
@@ -113,11 +114,15 @@ struct Accepted {
   /// Fitted to the context and, where it was left open, to the pools of the moment: a re-submission brings it along, so that the
   /// answer ends where it would have ended.
   std::uint32_t tokens_max = 0;
+  /// What of the tenant's ladder was taken instead of a refusal, in the words of the cluster file; empty: the request as asked.
+  std::vector<std::string> rungs;
+  Pressure pressure = Pressure::none;  ///< why
+  std::string model;                   ///< the one that answers where it is not the one asked for; a re-submission asks for it
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("request", s.request), v("seed", s.seed), v("weights_digest", s.weights_digest), v("numerics_id", s.numerics_id), v("isa", s.isa);
-    v("prompt", s.prompt), v("tokens_max", s.tokens_max);
+    v("prompt", s.prompt), v("tokens_max", s.tokens_max), v("rungs", s.rungs), v("pressure", s.pressure), v("model", s.model);
   }
 };
 

@@ -19,6 +19,7 @@ constexpr std::array<MessageTraits, message_types> all_traits{{
     {"Announce", Lane::control, Part::router},     {"Drain", Lane::control, Part::node},
     {"OperatorMove", Lane::control, Part::router}, {"OperatorMoveDone", Lane::control, Part::router},
     {"StatusAsk", Lane::control, Part::router},    {"StatusPart", Lane::control, Part::router},
+    {"QuotaAsk", Lane::control, Part::router},     {"QuotaReply", Lane::control, Part::router},
 }};
 
 }  // namespace

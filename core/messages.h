@@ -337,6 +337,11 @@ struct NodeCounters {
   std::uint64_t preemptions = 0;
   std::uint64_t tokens_generated = 0;
   std::uint64_t prefix_hit_tokens = 0;
+  std::uint64_t rungs_shorter = 0;  ///< requests that this node admitted with a shorter answer than asked for
+  std::uint64_t rungs_model = 0;    ///< with another model
+  std::uint64_t rungs_defer = 0;    ///< to be begun later
+  std::uint64_t refused_quota = 0;
+  std::uint64_t refused_deadline = 0;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -344,7 +349,8 @@ struct NodeCounters {
     v("tokens_lost", s.tokens_lost), v("streams_finished", s.streams_finished), v("streams_failed", s.streams_failed);
     v("exports_committed", s.exports_committed), v("export_blocks", s.export_blocks), v("export_bytes", s.export_bytes);
     v("imports_committed", s.imports_committed), v("preemptions", s.preemptions), v("tokens_generated", s.tokens_generated);
-    v("prefix_hit_tokens", s.prefix_hit_tokens);
+    v("prefix_hit_tokens", s.prefix_hit_tokens), v("rungs_shorter", s.rungs_shorter), v("rungs_model", s.rungs_model);
+    v("rungs_defer", s.rungs_defer), v("refused_quota", s.refused_quota), v("refused_deadline", s.refused_deadline);
   }
   friend bool operator==(const NodeCounters&, const NodeCounters&) = default;
 };
@@ -482,10 +488,48 @@ struct StatusPart {
   }
 };
 
+/// One way to run a request, with what it costs of its tenant's tokens.
+struct QuotaOption {
+  std::uint64_t cost = 0;
+  Duration wait{0};      ///< it may be begun so much later
+  Duration wait_min{0};  ///< and not earlier than that
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("cost", s.cost), v("wait", s.wait), v("wait_min", s.wait_min);
+  }
+};
+
+/// Router -> home router of a tenant (control): take the first of the options that the tenant's bucket has enough for.
+struct QuotaAsk {
+  std::uint64_t number = 0;
+  TenantId tenant;
+  std::vector<QuotaOption> options;  ///< at most 8
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("number", s.number), v("tenant", s.tenant), v("options", s.options);
+  }
+};
+
+/// The answer (control).
+struct QuotaReply {
+  std::uint64_t number = 0;
+  bool granted = false;
+  std::uint32_t option = 0;  ///< granted: its index
+  Duration wait{0};          ///< granted: it begins so much later. Else: ask again after that; 0 = never, it is more than the burst
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("number", s.number), v("granted", s.granted), v("option", s.option), v("wait", s.wait);
+  }
+};
+
 /// Everything that goes through a link. Append only: the index is the type number on the wire.
-using Message = std::variant<Run, RunAccepted, RunRefused, RunReturned, CancelRun, BlockNames, Tokens, Move, MoveFailed, Release,
-                             MoveReport, AskOwner, StillYours, Gone, Offer, OfferReply, PageFrame, MissingPages, Handoff, HandoffReply,
-                             TransferAbort, Report, Announce, Drain, OperatorMove, OperatorMoveDone, StatusAsk, StatusPart>;
+using Message =
+    std::variant<Run, RunAccepted, RunRefused, RunReturned, CancelRun, BlockNames, Tokens, Move, MoveFailed, Release, MoveReport, AskOwner,
+                 StillYours, Gone, Offer, OfferReply, PageFrame, MissingPages, Handoff, HandoffReply, TransferAbort, Report, Announce,
+                 Drain, OperatorMove, OperatorMoveDone, StatusAsk, StatusPart, QuotaAsk, QuotaReply>;
 /// Immutable and shared: a message is built once, resent from the same object, and never copied on the way.
 using MessagePtr = std::shared_ptr<const Message>;
 

@@ -23,6 +23,8 @@ inline constexpr auto enum_max<core::DrainMode> = core::DrainMode::stop;
 template <>
 inline constexpr auto enum_max<core::EnvelopeKind> = core::EnvelopeKind::refuse;
 template <>
+inline constexpr auto enum_max<core::Pressure> = core::Pressure::saturation;
+template <>
 inline constexpr auto enum_max<core::PromptKind> = core::PromptKind::tokens;
 template <>
 inline constexpr auto enum_max<core::NodeState> = core::NodeState::down;

@@ -224,6 +224,11 @@ struct NodeCounters {
   preemptions @10 :UInt64;
   tokensGenerated @11 :UInt64;
   prefixHitTokens @12 :UInt64;
+  rungsShorter @13 :UInt64;
+  rungsModel @14 :UInt64;
+  rungsDefer @15 :UInt64;
+  refusedQuota @16 :UInt64;
+  refusedDeadline @17 :UInt64;
 }
 
 struct Report {
@@ -266,6 +271,9 @@ struct StreamStatus {
   moves @6 :UInt32;
 }
 
+struct QuotaOption { cost @0 :UInt64; wait @1 :Int64; waitMin @2 :Int64; }
+struct QuotaAsk { number @0 :UInt64; tenant @1 :UInt64; options @2 :List(QuotaOption); }
+struct QuotaReply { number @0 :UInt64; granted @1 :Bool; option @2 :UInt32; wait @3 :Int64; }
 struct StatusPart { operation @0 :UInt64; from @1 :UInt64; streams @2 :List(StreamStatus); }
 
 # The number of a member of the union is the index of the type in core::Message.
@@ -299,6 +307,8 @@ struct Message {
     operatorMoveDone @25 :OperatorMoveDone;
     statusAsk @26 :StatusAsk;
     statusPart @27 :StatusPart;
+    quotaAsk @28 :QuotaAsk;
+    quotaReply @29 :QuotaReply;
   }
 }
 
@@ -377,6 +387,9 @@ struct Accepted {
   isa @4 :Text;
   prompt @5 :List(Int32);
   tokensMax @6 :UInt32;
+  rungs @7 :List(Text);
+  pressure @8 :UInt8;
+  model @9 :Text;
 }
 
 struct Delta {

@@ -136,7 +136,9 @@ SPILLWAY_WIRE(NodeCounters, SPILLWAY_F(moves_committed, MovesCommitted), SPILLWA
               SPILLWAY_F(streams_finished, StreamsFinished), SPILLWAY_F(streams_failed, StreamsFailed),
               SPILLWAY_F(exports_committed, ExportsCommitted), SPILLWAY_F(export_blocks, ExportBlocks),
               SPILLWAY_F(export_bytes, ExportBytes), SPILLWAY_F(imports_committed, ImportsCommitted), SPILLWAY_F(preemptions, Preemptions),
-              SPILLWAY_F(tokens_generated, TokensGenerated), SPILLWAY_F(prefix_hit_tokens, PrefixHitTokens));
+              SPILLWAY_F(tokens_generated, TokensGenerated), SPILLWAY_F(prefix_hit_tokens, PrefixHitTokens),
+              SPILLWAY_F(rungs_shorter, RungsShorter), SPILLWAY_F(rungs_model, RungsModel), SPILLWAY_F(rungs_defer, RungsDefer),
+              SPILLWAY_F(refused_quota, RefusedQuota), SPILLWAY_F(refused_deadline, RefusedDeadline));
 SPILLWAY_WIRE(Report, SPILLWAY_F(node, Node), SPILLWAY_F(name, Name), SPILLWAY_F(number, Number), SPILLWAY_F(pid, Pid),
               SPILLWAY_F(roles, Roles), SPILLWAY_F(draining, Draining), SPILLWAY_F(owned_streams, OwnedStreams),
               SPILLWAY_F(replicas, Replicas), SPILLWAY_F(counters, Counters));
@@ -152,6 +154,9 @@ SPILLWAY_WIRE(OperatorMoveDone, SPILLWAY_F(operation, Operation), SPILLWAY_F(out
 SPILLWAY_WIRE(StatusAsk, SPILLWAY_F(operation, Operation), SPILLWAY_F(asker, Asker));
 SPILLWAY_WIRE(StreamStatus, SPILLWAY_F(key, Key), SPILLWAY_F(tenant, Tenant), SPILLWAY_F(service_class, ServiceClass),
               SPILLWAY_F(owner, Owner), SPILLWAY_F(node, Node), SPILLWAY_F(tokens, Tokens), SPILLWAY_F(moves, Moves));
+SPILLWAY_WIRE(QuotaOption, SPILLWAY_F(cost, Cost), SPILLWAY_F(wait, Wait), SPILLWAY_F(wait_min, WaitMin));
+SPILLWAY_WIRE(QuotaAsk, SPILLWAY_F(number, Number), SPILLWAY_F(tenant, Tenant), SPILLWAY_F(options, Options));
+SPILLWAY_WIRE(QuotaReply, SPILLWAY_F(number, Number), SPILLWAY_F(granted, Granted), SPILLWAY_F(option, Option), SPILLWAY_F(wait, Wait));
 SPILLWAY_WIRE(StatusPart, SPILLWAY_F(operation, Operation), SPILLWAY_F(from, From), SPILLWAY_F(streams, Streams));
 
 SPILLWAY_WIRE(Hello, SPILLWAY_F(version, Version), SPILLWAY_F(build, Build), SPILLWAY_F(name, Name), SPILLWAY_F(kv_ids, KvIds),
@@ -191,5 +196,7 @@ SPILLWAY_ARM(Message, OperatorMove, OPERATOR_MOVE);
 SPILLWAY_ARM(Message, OperatorMoveDone, OPERATOR_MOVE_DONE);
 SPILLWAY_ARM(Message, StatusAsk, STATUS_ASK);
 SPILLWAY_ARM(Message, StatusPart, STATUS_PART);
+SPILLWAY_ARM(Message, QuotaAsk, QUOTA_ASK);
+SPILLWAY_ARM(Message, QuotaReply, QUOTA_REPLY);
 
 }  // namespace spillway::net

@@ -19,7 +19,8 @@ SPILLWAY_WIRE(Submit, SPILLWAY_F(request, Request), SPILLWAY_F(model, Model), SP
               SPILLWAY_F(required, Required), SPILLWAY_F(traceparent, Traceparent), SPILLWAY_F(resumed, Resumed),
               SPILLWAY_F(resume, Resume));
 SPILLWAY_WIRE(Accepted, SPILLWAY_F(request, Request), SPILLWAY_F(seed, Seed), SPILLWAY_F(weights_digest, WeightsDigest),
-              SPILLWAY_F(numerics_id, NumericsId), SPILLWAY_F(isa, Isa), SPILLWAY_F(prompt, Prompt), SPILLWAY_F(tokens_max, TokensMax));
+              SPILLWAY_F(numerics_id, NumericsId), SPILLWAY_F(isa, Isa), SPILLWAY_F(prompt, Prompt), SPILLWAY_F(tokens_max, TokensMax),
+              SPILLWAY_F(rungs, Rungs), SPILLWAY_F(pressure, Pressure), SPILLWAY_F(model, Model));
 SPILLWAY_WIRE(Delta, SPILLWAY_F(request, Request), SPILLWAY_F(choice, Choice), SPILLWAY_F(first_index, FirstIndex),
               SPILLWAY_F(tokens, Tokens), SPILLWAY_F(text, Text), SPILLWAY_F(finish, Finish));
 SPILLWAY_WIRE(Finished, SPILLWAY_F(request, Request), SPILLWAY_F(prompt_tokens, PromptTokens),

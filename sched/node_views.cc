@@ -7,6 +7,14 @@
 
 namespace spillway::sched {
 
+namespace {
+
+bool ref_below(const ModelReplica& entry, core::ReplicaRef ref) {
+  return entry.ref < ref;
+}
+
+}  // namespace
+
 void NodeViews::expect(core::NodeId node, std::string name) {
   nodes_[node].name = std::move(name);
   expected_.insert(node.value);
@@ -25,6 +33,7 @@ void NodeViews::on_up(core::NodeId node, core::Incarnation incarnation, Instant 
 
 void NodeViews::on_down(core::NodeId node) {
   NodeView& view = nodes_[node];
+  for (const auto& [index, replica] : view.replicas) unlist(replica.report.model, {node, index});
   view.up = view.suspect = view.reported = false;
   view.replicas.clear();
   view.report.draining = false;
@@ -40,7 +49,10 @@ void NodeViews::on(const core::Report& report, Instant now) {
   for (const core::ReplicaReport& told : report.replicas) {
     ReplicaView& replica = view.replicas[told.index];
     if (told.generation != replica.report.generation) replica.names.clear();
+    list_by_model(view, {report.node, told.index}, replica, told);
     replica.report = told;
+    replica.progress_tokens = 0;
+    replica.progress_at = now;
     for (auto it = replica.in_flight.begin(); it != replica.in_flight.end();) {
       const auto next = std::next(it);
       if (it->second.accepted_report && *it->second.accepted_report < report.number)
@@ -57,6 +69,88 @@ void NodeViews::on(const core::Announce& announce) {
   if (announce.full) replica.names.clear();
   for (const core::BlockName& name : announce.removed) replica.names.erase(name);
   for (const core::BlockName& name : announce.added) replica.names.insert(name);
+}
+
+void NodeViews::list_by_model(NodeView& node, core::ReplicaRef ref, ReplicaView& replica, const core::ReplicaReport& told) {
+  const core::ReplicaReport& before = replica.report;
+  if (before.model != told.model) unlist(before.model, ref);
+  if (!told.model) return;
+  ModelReplicas& model = models_[told.model];
+  const auto at = std::lower_bound(model.list.begin(), model.list.end(), ref, ref_below);
+  if (at == model.list.end() || at->ref != ref) model.list.insert(at, {ref, &node, &replica});
+  const bool shrinks = before.model == told.model && (told.context_max < before.context_max || told.blocks_total < before.blocks_total);
+  if (shrinks) {
+    model.context_max = model.blocks_max = 0;
+    for (const ModelReplica& other : model.list) {
+      if (other.ref == ref) continue;
+      model.context_max = std::max(model.context_max, other.replica->report.context_max);
+      model.blocks_max = std::max(model.blocks_max, other.replica->report.blocks_total);
+    }
+  }
+  model.context_max = std::max(model.context_max, told.context_max);
+  model.blocks_max = std::max(model.blocks_max, told.blocks_total);
+}
+
+void NodeViews::unlist(core::ModelId id, core::ReplicaRef ref) {
+  const auto found = models_.find(id);
+  if (found == models_.end()) return;
+  ModelReplicas& model = found->second;
+  const auto at = std::lower_bound(model.list.begin(), model.list.end(), ref, ref_below);
+  if (at == model.list.end() || at->ref != ref) return;
+  model.list.erase(at);
+  model.context_max = model.blocks_max = 0;
+  for (const ModelReplica& other : model.list) {
+    model.context_max = std::max(model.context_max, other.replica->report.context_max);
+    model.blocks_max = std::max(model.blocks_max, other.replica->report.blocks_total);
+  }
+  if (model.list.empty()) {
+    models_.erase(found);
+    saturations_.erase(id);
+  }
+}
+
+const ModelReplicas& NodeViews::of(core::ModelId model) const {
+  static const ModelReplicas none;
+  const auto found = models_.find(model);
+  return found == models_.end() ? none : found->second;
+}
+
+std::uint32_t NodeViews::saturation_permille(core::ModelId model, Instant now, core::Duration stale) {
+  constexpr std::size_t few = 64;
+  constexpr core::Duration kept = std::chrono::milliseconds(20);
+  const ModelReplicas& replicas = of(model);
+  const auto known = saturations_.find(model);
+  if (replicas.list.size() > few && known != saturations_.end() && now - known->second.at < kept) return known->second.permille;
+  std::uint64_t sum = 0;
+  std::uint64_t count = 0;
+  for (const ModelReplica& entry : replicas.list) {
+    if (entry.node->report.draining) continue;
+    ++count;
+    const core::ReplicaReport& report = entry.replica->report;
+    if (!fit(*entry.node, now, stale) || report.blocks_total == 0) {
+      sum += 1000;
+      continue;
+    }
+    const std::uint64_t queue = (std::uint64_t{report.queued} + entry.replica->in_flight.size()) * 1000 / 5;
+    const std::uint64_t held = std::uint64_t{report.blocks_total} - std::min(report.blocks_total, report.blocks_free);
+    sum += std::max(queue, held * 1000 * 10 / 8 / report.blocks_total);
+  }
+  const auto permille = static_cast<std::uint32_t>(std::min<std::uint64_t>(count == 0 ? 0 : sum / count, UINT32_MAX));
+  if (replicas.list.size() > few) saturations_[model] = {now, permille};
+  return permille;
+}
+
+std::uint64_t ReplicaView::progress(Instant now, std::uint32_t step_tokens) const {
+  const std::uint64_t left = report.prefill_tokens + tokens_in_flight;
+  if (left == 0) return 0;
+  return std::min(left, progress_tokens + prefill_progress(step(), now - progress_at, report.streams, step_tokens));
+}
+
+void NodeViews::advance(core::ReplicaRef ref, Instant now, std::uint32_t step_tokens) {
+  ReplicaView* replica = find(ref);
+  if (replica == nullptr) return;
+  replica->progress_tokens = replica->progress(now, step_tokens);
+  replica->progress_at = now;
 }
 
 NodeView* NodeViews::find(core::NodeId node) {
@@ -129,6 +223,7 @@ void NodeViews::settled(core::ReplicaRef ref, const StreamKey& key) {
   if (it == replica->in_flight.end()) return;
   replica->tokens_in_flight -= it->second.tokens;
   replica->blocks_in_flight -= it->second.blocks;
+  replica->progress_tokens = std::min(replica->progress_tokens, replica->report.prefill_tokens + replica->tokens_in_flight);
   replica->in_flight.erase(it);
 }
 
@@ -148,6 +243,20 @@ std::uint64_t NodeViews::cached_tokens(const ReplicaView& replica, const std::ve
   std::uint64_t hits = run(prompt);
   if (hits == prompt.size()) {
     for (const auto* names : choices) hits += run(*names);
+  }
+  return hits * core::block_tokens;
+}
+
+std::uint64_t NodeViews::cached_tokens(const ReplicaView& replica, const StreamNames& names, std::uint32_t choices) {
+  if (replica.names.empty()) return 0;
+  const auto run = [&](const std::vector<core::BlockName>& list) {
+    std::uint64_t hits = 0;
+    while (hits < list.size() && replica.names.contains(list[hits])) ++hits;
+    return hits;
+  };
+  std::uint64_t hits = run(names.prompt());
+  if (hits == names.prompt().size()) {
+    for (std::uint32_t c = 0; c < choices; ++c) hits += run(names.choice(c));
   }
   return hits * core::block_tokens;
 }
@@ -178,6 +287,7 @@ std::vector<core::NodeStatus> NodeViews::status() const {
 }
 
 void NodeViews::check() const {
+  std::size_t listed = 0;
   for (const auto& [id, node] : nodes_) {
     for (const auto& [index, replica] : node.replicas) {
       std::uint64_t tokens = 0;
@@ -187,8 +297,16 @@ void NodeViews::check() const {
         blocks += dispatch.blocks;
       }
       SPILLWAY_ASSERT(tokens == replica.tokens_in_flight && blocks == replica.blocks_in_flight);
+      SPILLWAY_ASSERT(replica.progress_tokens <= replica.report.prefill_tokens + tokens);
+      if (!replica.report.model) continue;
+      const auto& list = of(replica.report.model).list;
+      const auto at = std::lower_bound(list.begin(), list.end(), core::ReplicaRef{id, index}, ref_below);
+      SPILLWAY_ASSERT(at != list.end() && at->ref == (core::ReplicaRef{id, index}) && at->node == &node && at->replica == &replica);
+      ++listed;
     }
   }
+  for (const auto& [id, model] : models_) listed -= model.list.size();
+  SPILLWAY_ASSERT(listed == 0);
 }
 
 }  // namespace spillway::sched

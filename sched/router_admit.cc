@@ -50,7 +50,8 @@ core::Result<void> RouterState::check_admission(const RouterCore::Admit& admit, 
   if ((request.required & ~core::known_features) != 0) {
     return fail(Errc::unsupported, "this build lacks " + feature_names(request.required & ~core::known_features));
   }
-  if (streams.size() >= limits.streams_max) return fail(Errc::queue_full, text(streams.size()) + " streams run here already", retry_later);
+  if (streams.size() + quota_waits_.size() >= limits.streams_max)
+    return fail(Errc::queue_full, text(streams.size()) + " streams run here already", retry_later);
   if (waiting_.size() >= limits.waiting_max)
     return fail(Errc::queue_full, text(waiting_.size()) + " streams wait for room already", retry_soon);
   const auto tenant = by_tenant_.find(request.key.tenant);
@@ -75,22 +76,18 @@ core::Result<void> RouterState::check_replicas(const RouterCore::Admit& admit, I
   const core::Request& request = *admit.request;
   bool known = false;
   bool supported = false;
-  bool matches = false;
   std::uint64_t lacking = 0;
-  for (const auto& [id, node] : views.all()) {
-    for (const auto& [index, replica] : node.replicas) {
-      const core::ReplicaReport& report = replica.report;
-      if (report.model != request.model) continue;
-      known = true;
-      if (!report.told()) return {};  // it loads: the stream waits for what it is
-      lacking = request.required & ~report.features;
-      if (lacking != 0) continue;
-      supported = true;
-      if (!admit.resumed || !admit.resume.weights_digest) matches = true;
-      if (report.weights_digest == admit.resume.weights_digest && report.numerics_id == admit.resume.numerics_id) matches = true;
-    }
+  for (const ModelReplica& entry : views.of(request.model).list) {
+    const core::ReplicaReport& report = entry.replica->report;
+    known = true;
+    if (!report.told()) return {};  // it loads: the stream waits for what it is
+    lacking = request.required & ~report.features;
+    if (lacking != 0) continue;
+    supported = true;
+    if (!admit.resumed || !admit.resume.weights_digest) return {};
+    if (report.weights_digest == admit.resume.weights_digest && report.numerics_id == admit.resume.numerics_id) return {};
   }
-  if (matches || !views.complete()) return {};
+  if (!views.complete()) return {};
   if (!known) return fail(Errc::unknown_model, "no replica serves the model");
   if (!supported) return fail(Errc::unsupported, "no replica has " + feature_names(lacking));
   return fail(Errc::incompatible, "no replica has the weights " + core::to_hex(admit.resume.weights_digest) + " and numerics id " +
@@ -98,34 +95,28 @@ core::Result<void> RouterState::check_replicas(const RouterCore::Admit& admit, I
 }
 
 /// Fits tokens_max to the context and, where it was left open, to the largest pool.
-core::Result<bool> RouterState::fit_tokens_max(core::Request& request) const {
-  std::uint64_t context = 0;
-  std::uint64_t blocks = 0;
-  for (const auto& [id, node] : views.all()) {
-    for (const auto& [index, replica] : node.replicas) {
-      if (replica.report.model != request.model) continue;
-      context = std::max<std::uint64_t>(context, replica.report.context_max);
-      blocks = std::max<std::uint64_t>(blocks, replica.report.blocks_total);
-    }
-  }
+core::Result<bool> RouterState::fit_tokens_max(core::ModelId model, std::uint64_t prompt, std::uint32_t choices,
+                                               std::uint32_t& tokens_max) const {
+  const ModelReplicas& replicas = views.of(model);
+  const std::uint64_t context = replicas.context_max;
+  const std::uint64_t blocks = replicas.blocks_max;
   if (context == 0) return false;
-  const std::uint64_t prompt = request.prompt.size();
   if (prompt >= context) {
     return fail(Errc::bad_argument,
                 "the prompt has " + text(prompt) + " tokens, the context of the model " + text(context) + ": one must be left to generate");
   }
-  const bool open = request.tokens_max == 0;
-  const std::uint64_t wanted = std::min<std::uint64_t>(open ? limits.output_tokens_max : request.tokens_max, context - prompt);
-  request.tokens_max = static_cast<std::uint32_t>(wanted);
-  const std::uint64_t needed = blocks_for(prompt, prompt + (open ? 1 : wanted), request.choices);
+  const bool open = tokens_max == 0;
+  const std::uint64_t wanted = std::min<std::uint64_t>(open ? limits.output_tokens_max : tokens_max, context - prompt);
+  tokens_max = static_cast<std::uint32_t>(wanted);
+  const std::uint64_t needed = blocks_for(prompt, prompt + (open ? 1 : wanted), choices);
   if (needed > blocks) {
-    return fail(Errc::no_capacity, text(prompt) + " + " + text(open ? 1 : wanted) + " tokens, " + text(request.choices) +
+    return fail(Errc::no_capacity, text(prompt) + " + " + text(open ? 1 : wanted) + " tokens, " + text(choices) +
                                        " choices: " + text(needed) + " blocks, and the largest replica has " + text(blocks));
   }
   if (open) {
     const std::uint64_t shared = prompt / block_tokens;
-    const std::uint64_t length = (shared + (blocks - shared) / request.choices) * block_tokens + 1;
-    request.tokens_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, length - prompt));
+    const std::uint64_t length = (shared + (blocks - shared) / choices) * block_tokens + 1;
+    tokens_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, length - prompt));
   }
   return true;
 }
@@ -133,66 +124,90 @@ core::Result<bool> RouterState::fit_tokens_max(core::Request& request) const {
 /// The same for a stream, and what it brought along held to it. Afterwards the request changes no more.
 core::Result<bool> RouterState::fit(RouterStream& s) const {
   if (s.fitted) return true;
-  core::Request request = *s.request;
-  auto known = fit_tokens_max(request);
+  std::uint32_t tokens_max = s.request->tokens_max;
+  auto known = fit_tokens_max(s.request->model, s.request->prompt.size(), s.request->choices, tokens_max);
   if (!known || !*known) return known;
   for (RouterChoice& choice : s.choices) {
-    if (choice.tokens.size() > request.tokens_max) {
-      return fail(Errc::bad_argument, text(choice.tokens.size()) + " tokens brought along, tokens_max is " + text(request.tokens_max));
+    if (choice.tokens.size() > tokens_max) {
+      return fail(Errc::bad_argument, text(choice.tokens.size()) + " tokens brought along, tokens_max is " + text(tokens_max));
     }
     // The death came between the last token and the word that it was the last.
-    if (choice.finish == core::FinishReason::none && choice.tokens.size() == request.tokens_max) choice.finish = core::FinishReason::length;
+    if (choice.finish == core::FinishReason::none && choice.tokens.size() == tokens_max) choice.finish = core::FinishReason::length;
   }
-  s.request = std::make_shared<const core::Request>(std::move(request));
+  if (tokens_max != s.request->tokens_max) {
+    auto request = std::make_shared<core::Request>(*s.request);
+    request->tokens_max = tokens_max;
+    s.request = std::move(request);
+  }
   s.fitted = true;
   return true;
 }
 
-/// A deadline that even the least loaded replica cannot meet is refused at once: the time to the first token is what its own prompt
-/// and those ahead of it cost, by the step times it reported.
-core::Result<void> RouterState::check_deadline(const RouterCore::Admit& admit, Instant now) const {
-  if (admit.deadline <= core::Duration{0}) return {};
-  const core::Request& request = *admit.request;
-  std::optional<core::Duration> best;
-  for (const auto& [id, node] : views.all()) {
-    if (!NodeViews::fit(node, now, limits.report_stale)) continue;
-    for (const auto& [index, replica] : node.replicas) {
-      const core::ReplicaReport& report = replica.report;
-      if (report.model != request.model || !report.ready) continue;
-      // Cached blocks would shorten it: they are counted as found, so that nothing is refused that might be in time.
-      const std::uint64_t ahead = report.prefill_tokens + replica.tokens_in_flight + 1;
-      const core::Duration time = report.step_base + report.step_row * static_cast<std::int64_t>(ahead);
-      if (!best || time < *best) best = time;
+void RouterState::refuse(const RouterCore::Admit& admit, const core::Error& error, Actions& out) const {
+  const StreamKey& key = admit.request->key;
+  out.emplace_back(RouterCore::ToClient{admit.client, key, core::Failed{key.request, error.code, error.message, error.retry_after}});
+  out.emplace_back(RouterCore::StreamEnded{key});
+}
+
+core::Accepted RouterState::accepted(const RouterStream& s, std::string isa) const {
+  core::Accepted message{s.key.request,     s.request->sampling.seed, s.weights_digest, s.numerics_id, std::move(isa),
+                         s.request->prompt, s.request->tokens_max,    s.rungs,          s.pressure,    {}};
+  if (s.asked && s.asked->model != s.request->model) {
+    for (const core::Rung& rung : rules_of(s.key.tenant).ladder) {
+      if (rung.kind == core::Rung::Kind::model) message.model = rung.model;
     }
   }
-  if (!best || *best <= admit.deadline) return {};
-  return fail(Errc::deadline_infeasible,
-              "the first token would take " + text(static_cast<std::uint64_t>(best->count() / 1000000)) + " ms, the deadline is in " +
-                  text(static_cast<std::uint64_t>(admit.deadline.count() / 1000000)) + " ms",
-              *best - admit.deadline);
+  return message;
 }
 
 void RouterState::admit(const RouterCore::Admit& admit, Instant now, Actions& out) {
   const StreamKey key = admit.request->key;
   if (RouterStream* running = find(key)) return attach(*running, admit, now, out);
-  const auto refuse = [&](const core::Error& error) {
-    out.emplace_back(RouterCore::ToClient{admit.client, key, core::Failed{key.request, error.code, error.message, error.retry_after}});
-    out.emplace_back(RouterCore::StreamEnded{key});
-  };
-  core::Result<void> fine = check_admission(admit, now);
-  if (fine && !admit.resumed) fine = check_deadline(admit, now);
-  if (!fine) return refuse(fine.error());
+  if (const auto asked = quota_keys_.find(key); asked != quota_keys_.end()) {
+    // Said again while its tokens are asked for: the answer goes to this client.
+    RouterCore::Admit& waits = quota_waits_.at(asked->second).admit;
+    if (*waits.request == *admit.request) {
+      waits.client = admit.client;
+    } else {
+      out.emplace_back(RouterCore::ToClient{
+          admit.client, key, core::Failed{key.request, Errc::already_exists, "another request waits for tokens under this id", {}}});
+    }
+    return;
+  }
+  if (const auto fine = check_admission(admit, now); !fine) return refuse(admit, fine.error(), out);
+  const bool plain = admit.deadline <= core::Duration{0} && !limits.tenants.contains(key.tenant);
+  if (admit.resumed || plain) {
+    // There is nothing to weigh; or it was let in, and paid for, in its life before.
+    LadderStep as_asked;
+    as_asked.tokens_max = admit.request->tokens_max;
+    as_asked.model = admit.request->model;
+    return begin(admit, as_asked, core::Pressure::none, core::Duration{0}, now, out);
+  }
+  auto plan = plan_options(admit, now);
+  if (!plan) return refuse(admit, plan.error(), out);
+  ask_quota(admit, std::move(*plan), 1, now, out);
+}
+
+void RouterState::begin(const RouterCore::Admit& admit, const LadderStep& step, core::Pressure pressure, core::Duration wait, Instant now,
+                        Actions& out) {
+  const StreamKey key = admit.request->key;
+  const std::shared_ptr<core::Request> request = request_on(admit, step);
   RouterStream s;
   s.key = key;
   s.client = admit.client;
   s.tenant = admit.tenant_name;
   s.arrival = ++arrivals_;
-  s.admitted = s.waiting_since = now;
+  s.admitted = now;
+  s.waiting_since = now + wait;
+  s.deferred = wait > core::Duration{0};
+  if (request != admit.request) s.asked = admit.request;
+  s.rungs = rung_words(rules_of(key.tenant).ladder, step);
+  s.pressure = pressure;
   if (admit.deadline > core::Duration{0}) s.deadline = now + std::min<core::Duration>(admit.deadline, deadline_max);
-  s.choices.resize(admit.request->choices);
-  s.names = StreamNames(admit.secret, admit.request->salt, admit.request->prompt, admit.request->choices);
+  s.choices.resize(request->choices);
+  s.names = StreamNames(admit.secret, request->salt, request->prompt, request->choices);
   if (admit.resumed) {
-    admit.request->sampling.seed = admit.resume.seed;
+    request->sampling.seed = admit.resume.seed;
     s.bound = static_cast<bool>(admit.resume.weights_digest);
     s.weights_digest = admit.resume.weights_digest;
     s.numerics_id = admit.resume.numerics_id;
@@ -208,31 +223,39 @@ void RouterState::admit(const RouterCore::Admit& admit, Instant now, Actions& ou
       choice.finish_told = had.finish != core::FinishReason::none;
     }
   }
-  s.request = admit.request;
-  if (const auto known = fit(s); !known) return refuse(known.error());
+  s.request = request;
+  if (const auto known = fit(s); !known) return refuse(admit, known.error(), out);
+  count_rungs(key.tenant, step);
   RouterStream& stream = streams.emplace(key, std::move(s)).first->second;
-  waiting_.insert(wait_key(stream));
+  if (!stream.deferred) waiting_.insert(wait_key(stream));
   by_client_[admit.client].insert(key);
   ++by_tenant_[key.tenant];
   if (stream.over()) {
-    out.emplace_back(RouterCore::ToClient{stream.client, key,
-                                          core::Accepted{key.request,
-                                                         stream.request->sampling.seed,
-                                                         stream.weights_digest,
-                                                         stream.numerics_id,
-                                                         {},
-                                                         stream.request->prompt,
-                                                         stream.request->tokens_max}});
+    out.emplace_back(RouterCore::ToClient{stream.client, key, accepted(stream, {})});
     deliver(stream, now, out);
     return;
   }
+  if (stream.deferred) return touch(stream);
   place_or_wait(stream, now, out);
+}
+
+void RouterState::count_rungs(core::TenantId tenant, const LadderStep& step) {
+  const auto& ladder = rules_of(tenant).ladder;
+  for (std::size_t i = 0; i < ladder.size(); ++i) {
+    if ((step.changed >> i & 1U) == 0) continue;
+    switch (ladder[i].kind) {
+      case core::Rung::Kind::shorter: ++counters.rungs_shorter; break;
+      case core::Rung::Kind::model: ++counters.rungs_model; break;
+      case core::Rung::Kind::defer: ++counters.rungs_defer; break;
+    }
+  }
 }
 
 /// A running stream is submitted again: this client is its client from now on, and goes on after the tokens it has.
 void RouterState::attach(RouterStream& s, const RouterCore::Admit& admit, Instant now, Actions& out) {
-  const core::Request& mine = *s.request;
   const core::Request& theirs = *admit.request;
+  // Who has not heard that another model answers asks as before.
+  const core::Request& mine = s.asked && s.asked->model == theirs.model ? *s.asked : *s.request;
   core::Sampling sampling = theirs.sampling;
   if (admit.resumed) sampling.seed = admit.resume.seed;
   const bool same = mine.prompt == theirs.prompt && mine.choices == theirs.choices && mine.model == theirs.model &&
@@ -250,10 +273,7 @@ void RouterState::attach(RouterStream& s, const RouterCore::Admit& admit, Instan
   by_client_[s.client].insert(s.key);
   if (s.accepted_told) {
     const ReplicaView* replica = views.find(s.place);
-    out.emplace_back(
-        RouterCore::ToClient{s.client, s.key,
-                             core::Accepted{s.key.request, mine.sampling.seed, s.weights_digest, s.numerics_id,
-                                            replica == nullptr ? std::string{} : replica->report.isa, mine.prompt, mine.tokens_max}});
+    out.emplace_back(RouterCore::ToClient{s.client, s.key, accepted(s, replica == nullptr ? std::string{} : replica->report.isa)});
   }
   for (std::uint32_t c = 0; c < s.choices.size(); ++c) {
     RouterChoice& choice = s.choices[c];

@@ -49,7 +49,7 @@ void RouterState::cancel_stale(core::NodeId from, const StreamKey& key, const Ep
 
 void RouterState::touch(RouterStream& s) {
   Instant next = s.ends_at();
-  if (s.stage == Stage::waiting) next = std::min(next, s.waiting_since + limits.waiting_max_time);
+  if (s.stage == Stage::waiting) next = std::min(next, s.deferred ? s.waiting_since : s.waiting_since + limits.waiting_max_time);
   next = std::min({next, s.resend_at, s.give_up_at, s.stall_at, s.gap_at});
   if (s.move) next = std::min({next, s.move->resend_at, s.move->give_up_at});
   if (next == s.timer) return;
@@ -99,6 +99,7 @@ void RouterState::tick(Instant now, Actions& out) {
     if (RouterStream* s = find(key)) stream_timer(*s, now, out);
     if (RouterStream* s = find(key)) touch(*s);
   }
+  quota_tick(now, out);
   close_moves(now, out);
   operations_tick(now, out);
   if (now >= drain_at_) move_off_draining(now, out);
@@ -109,6 +110,7 @@ void RouterState::tick(Instant now, Actions& out) {
 Instant RouterState::next_tick() const {
   Instant next = timers_.empty() ? core::never : timers_.begin()->first;
   if (!waiting_.empty()) next = std::min(next, waiting_at_);
+  if (!quota_waits_.empty()) next = std::min(next, quota_waits_.begin()->second.give_up_at);
   for (const auto& [id, move] : closing) next = std::min({next, move.resend_at, move.give_up_at});
   if (limits.spill_low_permille > 0 && !streams.empty()) next = std::min(next, spill_at_);
   return std::min({next, drain_at_, operations_next()});
@@ -128,8 +130,8 @@ void RouterState::check() const {
     }
     SPILLWAY_ASSERT(s.timer != core::never);  // every wait ends
     if (s.stage == Stage::waiting) {
-      ++waiting;
-      SPILLWAY_ASSERT(waiting_.contains(wait_key(s)) && !s.move);
+      waiting += s.deferred ? 0 : 1;
+      SPILLWAY_ASSERT(waiting_.contains(wait_key(s)) != s.deferred && !s.move);
     } else {
       ++placed;
       SPILLWAY_ASSERT(placed_.at(s.place.node).contains(key) && s.epoch.owner == incarnation && views.up(s.place.node));
@@ -138,6 +140,8 @@ void RouterState::check() const {
     if (s.move) ++links[{s.place.node, s.move->destination.node}];
     for (const RouterChoice& c : s.choices) SPILLWAY_ASSERT(c.news.empty() && (!s.fitted || c.tokens.size() <= s.request->tokens_max));
   }
+  SPILLWAY_ASSERT(quota_keys_.size() == quota_waits_.size());
+  for (const auto& [number, wait] : quota_waits_) SPILLWAY_ASSERT(quota_keys_.at(wait.admit.request->key) == number);
   SPILLWAY_ASSERT(timers == timers_.size() && waiting == waiting_.size() && links == links_);
   for (const auto& [node, keys] : placed_) placed -= keys.size();
   SPILLWAY_ASSERT(placed == 0);
@@ -156,6 +160,7 @@ void RouterCore::on(const Admit& admit, Instant now, Actions& out) {
 }
 
 void RouterCore::on_cancel(ClientRef client, const StreamKey& key, Instant now, Actions& out) {
+  if (state_->cancel_quota(client, key, now, out)) return;
   RouterStream* s = state_->find(key);
   if (s == nullptr || s->client != client) return;
   state_->cancel_runs(*s, out);
@@ -163,6 +168,7 @@ void RouterCore::on_cancel(ClientRef client, const StreamKey& key, Instant now, 
 }
 
 void RouterCore::on_client_gone(ClientRef client, Instant now, Actions& out) {
+  state_->drop_quota_waits(client, {core::Errc::cancelled, "the client is gone", {}}, now, out);
   const auto it = state_->by_client_.find(client);
   if (it == state_->by_client_.end()) return;
   const std::set<StreamKey> keys = std::move(it->second);
@@ -202,7 +208,7 @@ void RouterCore::on(core::NodeId from, const core::Report& message, Instant now,
   state_->views.on(message, now);
   state_->drains_on_report(from, now, out);
   if (message.draining) state_->move_off_draining(now, out);
-  state_->place_waiting(now, out);
+  if (const NodeView* view = state_->views.find(from)) state_->place_waiting(now, out, view);
 }
 
 void RouterCore::on(core::NodeId from, const core::Announce& message, Instant, Actions&) {
@@ -219,6 +225,12 @@ void RouterCore::on(core::NodeId from, const core::StatusAsk& message, Instant n
   state_->on(from, message, now, out);
 }
 void RouterCore::on(core::NodeId from, const core::StatusPart& message, Instant now, Actions& out) {
+  state_->on(from, message, now, out);
+}
+void RouterCore::on(core::NodeId from, const core::QuotaAsk& message, Instant now, Actions& out) {
+  state_->on(from, message, now, out);
+}
+void RouterCore::on(core::NodeId from, const core::QuotaReply& message, Instant now, Actions& out) {
   state_->on(from, message, now, out);
 }
 
@@ -251,14 +263,15 @@ void RouterCore::expect_node(core::NodeId node, std::string name) {
 }
 
 void RouterCore::set_draining(bool draining, bool leave, Instant now, Actions& out) {
-  static_cast<void>(now);
   state_->draining = draining;
   if (!draining || !leave) return;
   // The SDK submits again at another router, with its tokens; the blocks are found by their names.
+  const std::string why = "node " + state_->name + " is leaving: submit again at another router";
+  state_->drop_quota_waits(std::nullopt, {core::Errc::draining, why, {}}, now, out);
   while (!state_->streams.empty()) {
     RouterStream& s = state_->streams.begin()->second;
     state_->cancel_runs(s, out);
-    state_->fail_stream(s, core::Errc::draining, "node " + state_->name + " is leaving: submit again at another router", {}, out);
+    state_->fail_stream(s, core::Errc::draining, why, {}, out);
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,8 @@
 #include "core/client_messages.h"
 #include "core/digest.h"
 #include "core/messages.h"
+#include "sched/admission.h"
+#include "sched/placement.h"
 
 namespace spillway::sched {
 
@@ -47,7 +50,9 @@ struct RouterLimits {
   core::Duration spill_interval{std::chrono::milliseconds(200)};
   /// Statuses, drains and moves of others' streams that operators wait for, of each kind; beyond it queue_full.
   std::uint32_t operations_max = 256;
-  std::uint32_t prefix_weight_permille = 1000;  ///< worth of a cached token in placement, against an uncached one
+  PlacementRules placement;
+  bool explain = false;                           ///< a Placed action for each placement
+  std::map<core::TenantId, TenantRules> tenants;  ///< buckets and ladders; a tenant that is not here has neither
 };
 
 /// The owner of streams: admission, placement, epochs, moves, restarts, drain, and the soft view of all nodes. Pure.
@@ -56,6 +61,10 @@ struct RouterLimits {
 /// one handed out for the destination; after StillYours also the one it replaces, for tokens still under way). A token is accepted
 /// once and in order per choice; the first one accepted under a move's epoch commits the move. Anything that arrives under an epoch
 /// no longer heard is answered with CancelRun (rate-limited per stream).
+///
+/// Admission. A tenant's bucket stands at its home router (the highest hash of tenant and router among those that are up), which the
+/// others ask; a home that is lost is followed by the next one, with a full bucket. Where the bucket is empty, the deadline cannot be
+/// met or the load is high, the rungs of the tenant's ladder are taken, one on top of the other, before the request is refused.
 class RouterCore {
  public:
   // Actions.
@@ -84,9 +93,19 @@ class RouterCore {
     Epoch new_epoch;
     std::string reason;
   };
-  using Action = std::variant<Post, ToClient, StreamEnded, Operation, Status, MoveAborted>;
+  struct Placed {  ///< a stream was sent to a replica, and why; only with RouterLimits::explain
+    StreamKey key;
+    Epoch epoch;
+    PlacementDecision decision;
+  };
+  using Action = std::variant<Post, ToClient, StreamEnded, Operation, Status, MoveAborted, Placed>;
   using Actions = std::vector<Action>;
 
+  /// The prompt for another model, which the tenant's ladder may come to.
+  struct Alternative {
+    core::ModelId model;
+    std::vector<core::TokenId> prompt;
+  };
   /// A tokenised submission. `resume` holds the tokens of an earlier life of the stream (names are made here).
   struct Admit {
     ClientRef client;
@@ -96,6 +115,7 @@ class RouterCore {
     core::Duration deadline{0};              ///< from now, 0 = none
     bool resumed = false;
     core::Resume resume;
+    std::vector<Alternative> alternatives;
   };
 
   RouterCore(core::NodeId self, std::string name, core::Incarnation incarnation, const RouterLimits& limits);
@@ -121,6 +141,8 @@ class RouterCore {
   void on(core::NodeId from, const core::OperatorMoveDone& message, Instant now, Actions& out);
   void on(core::NodeId from, const core::StatusAsk& message, Instant now, Actions& out);
   void on(core::NodeId from, const core::StatusPart& message, Instant now, Actions& out);
+  void on(core::NodeId from, const core::QuotaAsk& message, Instant now, Actions& out);
+  void on(core::NodeId from, const core::QuotaReply& message, Instant now, Actions& out);
   // Links. This node itself counts as a peer that is up from the start.
   void on_peer_up(core::NodeId peer, core::Incarnation incarnation, Instant now, Actions& out);
   void on_peer_suspect(core::NodeId peer, bool suspect, Instant now, Actions& out);

@@ -23,6 +23,13 @@ core::OperationUpdate ended(std::uint64_t operation, Errc code, std::string text
   return update;
 }
 
+void add(core::NodeCounters& sum, const core::NodeCounters& one) {
+  std::vector<const std::uint64_t*> from;
+  core::NodeCounters::visit(one, [&](std::string_view, const std::uint64_t& value) { from.push_back(&value); });
+  std::size_t next = 0;
+  core::NodeCounters::visit(sum, [&](std::string_view, std::uint64_t& value) { value += *from[next++]; });
+}
+
 std::uint32_t streams_on(const NodeView& node) {
   std::uint32_t streams = 0;
   for (const auto& [index, replica] : node.replicas) streams += replica.report.streams + replica.report.queued;
@@ -286,6 +293,11 @@ core::NodeCounters RouterState::own_counters() const {
   sum.tokens_lost = counters.tokens_lost;
   sum.streams_finished = counters.streams_finished;
   sum.streams_failed = counters.streams_failed;
+  sum.rungs_shorter = counters.rungs_shorter;
+  sum.rungs_model = counters.rungs_model;
+  sum.rungs_defer = counters.rungs_defer;
+  sum.refused_quota = counters.refused_quota;
+  sum.refused_deadline = counters.refused_deadline;
   return sum;
 }
 
@@ -297,13 +309,7 @@ void RouterState::on(ClientRef client, const core::StatusRequest& request, Insta
   status.reply.nodes = views.status();
   for (core::NodeStatus& node : status.reply.nodes) {
     if (node.name == name) node.counters = own_counters();
-    core::NodeCounters& sum = status.reply.counters;
-    const core::NodeCounters& one = node.counters;
-    sum.moves_committed += one.moves_committed, sum.moves_aborted += one.moves_aborted, sum.streams_restarted += one.streams_restarted;
-    sum.tokens_lost += one.tokens_lost, sum.streams_finished += one.streams_finished, sum.streams_failed += one.streams_failed;
-    sum.exports_committed += one.exports_committed, sum.export_blocks += one.export_blocks, sum.export_bytes += one.export_bytes;
-    sum.imports_committed += one.imports_committed, sum.preemptions += one.preemptions;
-    sum.tokens_generated += one.tokens_generated, sum.prefix_hit_tokens += one.prefix_hit_tokens;
+    add(status.reply.counters, node.counters);
   }
   status.reply.streams = stream_status();
   const auto others = other_routers();

@@ -22,51 +22,6 @@ bool permanent(Errc code) {
 
 }  // namespace
 
-bool RouterState::serves(const RouterStream& s, const core::ReplicaReport& report) const {
-  const core::Request& request = *s.request;
-  if (report.model != request.model || (request.required & ~report.features) != 0) return false;
-  return !s.bound || (report.weights_digest == s.weights_digest && report.numerics_id == s.numerics_id);
-}
-
-PlacementRequest RouterState::needs(const RouterStream& s) const {
-  PlacementRequest request;
-  request.prefix_weight_permille = limits.prefix_weight_permille;
-  const std::uint64_t prompt = s.request->prompt.size();
-  request.tokens = prompt + s.generated();
-  const std::uint64_t shared = prompt / block_tokens;
-  std::uint64_t blocks = shared;
-  for (const RouterChoice& choice : s.choices) {
-    if (choice.finish == core::FinishReason::none) blocks += (prompt + choice.tokens.size()) / block_tokens + 1 - shared;
-  }
-  request.blocks = static_cast<std::uint32_t>(blocks);
-  return request;
-}
-
-std::vector<PlacementView> RouterState::candidates(const RouterStream& s, Instant now) const {
-  std::vector<const std::vector<core::BlockName>*> names;
-  for (std::uint32_t c = 0; c < s.choices.size(); ++c) names.push_back(&s.names.choice(c));
-  std::vector<PlacementView> list;
-  for (const auto& [id, node] : views.all()) {
-    const bool fit = NodeViews::fit(node, now, limits.report_stale);
-    for (const auto& [index, replica] : node.replicas) {
-      if (!fit || !replica.report.ready || !serves(s, replica.report)) continue;
-      PlacementView view;
-      view.replica = {id, index};
-      const auto avoid = s.avoid.find(view.replica);
-      view.eligible = avoid == s.avoid.end() || now >= avoid->second;
-      view.blocks_free = replica.report.blocks_free;
-      view.blocks_in_flight = replica.blocks_in_flight;
-      view.prefill_tokens = replica.report.prefill_tokens;
-      view.tokens_in_flight = replica.tokens_in_flight;
-      view.streams = replica.report.streams;
-      view.decode_tokens = replica.report.decode_tokens;
-      view.cached_tokens = NodeViews::cached_tokens(replica, s.names.prompt(), names);
-      list.push_back(view);
-    }
-  }
-  return list;
-}
-
 core::Run RouterState::make_run(const RouterStream& s, Instant now) const {
   core::Run run;
   run.key = s.key;
@@ -85,7 +40,8 @@ core::Run RouterState::make_run(const RouterStream& s, Instant now) const {
   return run;
 }
 
-void RouterState::send_run(RouterStream& s, core::ReplicaRef replica, Instant now, Actions& out) {
+void RouterState::send_run(RouterStream& s, const PlacementView& chosen, Instant now, Actions& out) {
+  const core::ReplicaRef replica = chosen.replica;
   const ReplicaView& view = *views.find(replica);
   const PlacementRequest request = needs(s);
   set_place(s, Stage::sent, replica);
@@ -93,18 +49,14 @@ void RouterState::send_run(RouterStream& s, core::ReplicaRef replica, Instant no
   s.also.clear();
   s.resend_at = now + limits.run_resend;
   s.give_up_at = now + limits.run_give_up;
-  std::vector<const std::vector<core::BlockName>*> names;
-  for (std::uint32_t c = 0; c < s.choices.size(); ++c) names.push_back(&s.names.choice(c));
-  const std::uint64_t cached = std::min(NodeViews::cached_tokens(view, s.names.prompt(), names), request.tokens);
-  views.sent(replica, s.key, {request.tokens - cached, request.blocks, std::nullopt});
+  views.advance(replica, now, limits.placement.step_tokens);
+  views.sent(replica, s.key, {request.tokens - std::min(chosen.cached_tokens, request.tokens), request.blocks, std::nullopt});
   s.bound = true;
   s.weights_digest = view.report.weights_digest;
   s.numerics_id = view.report.numerics_id;
   if (!s.accepted_told) {
     s.accepted_told = true;
-    out.emplace_back(RouterCore::ToClient{s.client, s.key,
-                                          core::Accepted{s.key.request, s.request->sampling.seed, s.weights_digest, s.numerics_id,
-                                                         view.report.isa, s.request->prompt, s.request->tokens_max}});
+    out.emplace_back(RouterCore::ToClient{s.client, s.key, accepted(s, view.report.isa)});
   }
   post(replica.node, make_run(s, now), out);
   touch(s);
@@ -123,14 +75,18 @@ bool RouterState::hopeless(const RouterStream& s) const {
   return true;
 }
 
-void RouterState::place_or_wait(RouterStream& s, Instant now, Actions& out) {
+void RouterState::place_or_wait(RouterStream& s, Instant now, Actions& out, const NodeView* only) {
   SPILLWAY_ASSERT(s.stage == Stage::waiting && !s.move);
   const auto fitted = fit(s);
   if (!fitted) return fail_stream(s, fitted.error().code, fitted.error().message, fitted.error().retry_after, out);
   if (!*fitted) return wait(s, now, out);
   if (s.over()) return static_cast<void>(deliver(s, now, out));  // all of tokens_max was brought along
-  const auto list = candidates(s, now);
-  if (const auto best = place(list, needs(s))) return send_run(s, list[*best].replica, now, out);
+  auto reason = PlacementReason::least_cost;
+  if (const PlacementView* chosen = choose_replica(s, now, only, reason)) {
+    send_run(s, *chosen, now, out);
+    if (limits.explain) explain(s, *chosen, reason, out);
+    return;
+  }
   if (hopeless(s)) return fail_stream(s, s.refusal.code, s.refusal.message, {}, out);
   wait(s, now, out);
 }
@@ -141,17 +97,19 @@ void RouterState::wait(RouterStream& s, Instant now, Actions&) {
   touch(s);
 }
 
-void RouterState::place_waiting(Instant now, Actions& out) {
-  waiting_at_ = now + limits.waiting_resend;
+void RouterState::place_waiting(Instant now, Actions& out, const NodeView* only) {
+  if (only == nullptr) waiting_at_ = now + limits.waiting_resend;
   // Those that do not fit do not stop smaller ones behind them, but only so many are looked at in one go.
   constexpr std::uint32_t misses_max = 64;
   std::uint32_t misses = 0;
-  const std::vector<WaitKey> order(waiting_.begin(), waiting_.end());
-  for (const WaitKey& key : order) {
+  // Streams leave the set on the way, and only this one can come back.
+  for (auto it = waiting_.begin(); it != waiting_.end();) {
+    const WaitKey key = *it;
     RouterStream* s = find(std::get<StreamKey>(key));
-    place_or_wait(*s, now, out);
+    place_or_wait(*s, now, out, only);
     s = find(std::get<StreamKey>(key));
     if (s != nullptr && s->stage == Stage::waiting && ++misses >= misses_max) break;
+    it = waiting_.upper_bound(key);
   }
 }
 
@@ -245,6 +203,12 @@ void RouterState::stream_timer(RouterStream& s, Instant now, Actions& out) {
     cancel_runs(s, out);
     return end_choices(s, core::FinishReason::deadline, now, out);
   }
+  if (s.stage == Stage::waiting && s.deferred) {
+    if (now < s.waiting_since) return;
+    s.deferred = false;
+    waiting_.insert(wait_key(s));
+    return place_or_wait(s, now, out);
+  }
   if (s.stage == Stage::waiting) {
     if (now < s.waiting_since + limits.waiting_max_time) return;
     const std::string why = s.refusal.message.empty() ? "no node had room" : s.refusal.message;
@@ -316,6 +280,7 @@ void RouterState::on_peer_down(core::NodeId peer, core::Incarnation peer_incarna
     touch(*s);
   }
   drains_on_down(peer, now, out);
+  quota_home_down(peer, now, out);
 }
 
 }  // namespace spillway::sched

@@ -11,12 +11,14 @@
 #include <vector>
 
 #include "core/result.h"
+#include "sched/admission.h"
 #include "sched/names.h"
 #include "sched/node_views.h"
 #include "sched/placement.h"
+#include "sched/prefix_hints.h"
 #include "sched/router_core.h"
 
-/// What RouterCore hides, in the files router_{core,admit,run,tokens,moves,operations}.cc. Not for other folders.
+/// What RouterCore hides, in the files router_{core,admit,quota,place,run,tokens,moves,operations}.cc. Not for other folders.
 namespace spillway::sched {
 
 /// Who waits for the outcome of a move: a client of this router, or another router.
@@ -79,7 +81,12 @@ struct RouterStream {
   Instant deadline = core::never;
   Instant first_token = core::never;
   Instant last_token = core::never;
-  Instant waiting_since{};
+  Instant waiting_since{};  ///< deferred: when it begins
+  bool deferred = false;    ///< its turn has not come: nobody tries to place it
+  // What the tenant's ladder took from it.
+  std::shared_ptr<const core::Request> asked;  ///< the request as it was asked, where `request` is another
+  std::vector<std::string> rungs;
+  core::Pressure pressure = core::Pressure::none;
 
   // Where it runs, unless waiting.
   Epoch epoch;
@@ -118,6 +125,23 @@ struct RouterStream {
   bool over() const;
   std::uint64_t generated() const;
   std::size_t early_tokens() const;
+};
+
+/// A request whose tenant's home router has been asked for tokens.
+struct QuotaWait {
+  RouterCore::Admit admit;
+  AdmissionPlan plan;
+  core::NodeId home;
+  std::uint32_t asked = 1;  ///< times
+  Instant asked_at{};
+  Instant give_up_at{};
+};
+
+/// A tenant's tokens, where this router is its home; and who that is.
+struct TenantAccount {
+  TokenBucket bucket;
+  core::NodeId home;
+  Instant home_until{};
 };
 
 struct DrainOperation {
@@ -159,12 +183,24 @@ class RouterState {
   void admit(const RouterCore::Admit& admit, Instant now, Actions& out);
   void attach(RouterStream& s, const RouterCore::Admit& admit, Instant now, Actions& out);
 
+  // router_quota.cc
+  void on(core::NodeId from, const core::QuotaAsk& message, Instant now, Actions& out);
+  void on(core::NodeId from, const core::QuotaReply& message, Instant now, Actions& out);
+  void quota_tick(Instant now, Actions& out);
+  /// The next router is the home of its tenants.
+  void quota_home_down(core::NodeId home, Instant now, Actions& out);
+  /// True when the request waits for tokens: then it is over, if it is the client's.
+  bool cancel_quota(ClientRef client, const StreamKey& key, Instant now, Actions& out);
+  /// Refuses what waits for tokens: of one client, or all.
+  void drop_quota_waits(std::optional<ClientRef> client, const core::Error& why, Instant now, Actions& out);
+
   // router_run.cc
   void on(core::NodeId from, const core::RunAccepted& message, Instant now, Actions& out);
   void on(core::NodeId from, const core::RunRefused& message, Instant now, Actions& out);
   void on(core::NodeId from, const core::RunReturned& message, Instant now, Actions& out);
-  void place_or_wait(RouterStream& s, Instant now, Actions& out);
-  void place_waiting(Instant now, Actions& out);
+  /// With `only`, replicas of other nodes are not looked at: nothing about them is new.
+  void place_or_wait(RouterStream& s, Instant now, Actions& out, const NodeView* only = nullptr);
+  void place_waiting(Instant now, Actions& out, const NodeView* only = nullptr);
   void restart(RouterStream& s, std::string_view reason, bool count, Instant now, Actions& out);
   void stream_timer(RouterStream& s, Instant now, Actions& out);
   void on_peer_up(core::NodeId peer, core::Incarnation incarnation, Instant now, Actions& out);
@@ -245,15 +281,39 @@ class RouterState {
   core::Result<void> check_admission(const RouterCore::Admit& admit, Instant now) const;
   core::Result<void> check_replicas(const RouterCore::Admit& admit, Instant now) const;
   /// False while no replica of the model has told what it has.
-  core::Result<bool> fit_tokens_max(core::Request& request) const;
+  core::Result<bool> fit_tokens_max(core::ModelId model, std::uint64_t prompt, std::uint32_t choices, std::uint32_t& tokens_max) const;
   core::Result<bool> fit(RouterStream& s) const;
   core::Result<void> check_resume(const RouterCore::Admit& admit) const;
-  core::Result<void> check_deadline(const RouterCore::Admit& admit, Instant now) const;
-  // router_run.cc
+  void refuse(const RouterCore::Admit& admit, const core::Error& error, Actions& out) const;
+  /// The stream of an admitted request on this step of the ladder, to be placed after `wait`.
+  void begin(const RouterCore::Admit& admit, const LadderStep& step, core::Pressure pressure, core::Duration wait, Instant now,
+             Actions& out);
+  void count_rungs(core::TenantId tenant, const LadderStep& step);
+  core::Accepted accepted(const RouterStream& s, std::string isa) const;
+  // router_quota.cc
+  const TenantRules& rules_of(core::TenantId tenant) const;
+  std::optional<core::Duration> best_time(const RouterStream& probe, std::uint64_t output_tokens, core::Duration enough, Instant now);
+  static std::shared_ptr<core::Request> request_on(const RouterCore::Admit& admit, const LadderStep& step);
+  core::Result<AdmissionPlan> plan_options(const RouterCore::Admit& admit, Instant now);
+  core::NodeId home_of(core::TenantId tenant, Instant now);
+  void ask_quota(RouterCore::Admit admit, AdmissionPlan plan, std::uint32_t asked, Instant now, Actions& out);
+  void decide(const RouterCore::Admit& admit, const AdmissionPlan& plan, const QuotaVerdict& verdict, Instant now, Actions& out);
+  void ask_again(QuotaWait wait, Instant now, Actions& out);
+  /// Takes the wait out; what it took is gone from the deadline.
+  QuotaWait end_quota_wait(std::map<std::uint64_t, QuotaWait>::iterator at, Instant now);
+  // router_place.cc
   bool serves(const RouterStream& s, const core::ReplicaReport& report) const;
   PlacementRequest needs(const RouterStream& s) const;
+  /// Every replica that serves the stream, as placement sees it.
   std::vector<PlacementView> candidates(const RouterStream& s, Instant now) const;
-  void send_run(RouterStream& s, core::ReplicaRef replica, Instant now, Actions& out);
+  /// Adds the replica to `list` when it serves the stream.
+  void look_at(const RouterStream& s, const ModelReplica& replica, Instant now, std::vector<PlacementView>& list) const;
+  void look_at_sample(const RouterStream& s, const PlacementRequest& request, Instant now);
+  /// The view of the replica that the policy chooses, in looked_at_; nullptr when none has room.
+  const PlacementView* choose_replica(const RouterStream& s, Instant now, const NodeView* only, PlacementReason& reason);
+  void explain(const RouterStream& s, const PlacementView& chosen, PlacementReason reason, Actions& out) const;
+  // router_run.cc
+  void send_run(RouterStream& s, const PlacementView& chosen, Instant now, Actions& out);
   core::Run make_run(const RouterStream& s, Instant now) const;
   void wait(RouterStream& s, Instant now, Actions& out);
   bool hopeless(const RouterStream& s) const;
@@ -271,6 +331,16 @@ class RouterState {
   /// Answers with queue_full when as many operations as `waiting` are too many.
   bool too_many(std::size_t waiting, ClientRef client, std::uint64_t operation, std::string_view what, Actions& out) const;
   void move_here(RouterStream& s, core::NodeId node, const MoveAsker& asker, Instant now, Actions& out);
+
+  std::map<core::TenantId, TenantAccount> accounts_;
+  std::map<std::uint64_t, QuotaWait> quota_waits_;  ///< by number of the ask
+  std::map<StreamKey, std::uint64_t> quota_keys_;
+  std::uint64_t quota_asks_ = 0;
+  PlacementState placement_;
+  PrefixHints hints_;                     ///< kept while a model has more replicas than are all looked at
+  std::vector<PlacementView> looked_at_;  ///< of one placement: kept for its memory
+  std::vector<std::int64_t> scores_;      ///< likewise, of looked_at_
+  std::size_t usable_ = 0;                ///< likewise: the first so many of looked_at_ could have been chosen
 
   std::uint64_t epochs_ = 0;
   std::uint64_t arrivals_ = 0;

@@ -88,6 +88,36 @@ BOOST_AUTO_TEST_CASE(what_is_over_a_limit_is_refused_with_the_key_of_the_limit) 
   BOOST_TEST(!actors::prepare(submit(), made, "nobody").has_value());
 }
 
+BOOST_AUTO_TEST_CASE(the_prompt_is_made_ready_for_the_models_of_the_tenant_s_ladder) {
+  auto made = setup();
+  for (const char* name : {"small", "tiny"}) {
+    actors::RoutedModel model;
+    model.name = name;
+    model.id = core::model_id(name);
+    model.tokenizer = *model::paced_tokenizer(model.name == "tiny" ? 400 : 1000);
+    made.models.push_back(model);
+  }
+  made.tenants[0].ladder_models = {core::model_id("small"), core::model_id("tiny"), core::model_id("paced"), core::model_id("gone")};
+  const auto models = [&](const core::Submit& asked, const char* tenant) {
+    const auto admit = actors::prepare(asked, made, tenant);
+    std::vector<core::ModelId> list;
+    BOOST_REQUIRE(admit.has_value());
+    for (const auto& other : admit->alternatives) list.push_back(other.model);
+    return list;
+  };
+  // Tokens mean something else in another vocabulary; a text is the same text.
+  BOOST_TEST((models(submit(), "news") == std::vector{core::model_id("small")}));
+  auto text = submit();
+  text.kind = core::PromptKind::text;
+  text.text = "a goal";
+  BOOST_TEST((models(text, "news") == std::vector{core::model_id("small"), core::model_id("tiny")}));
+  text.service_class = core::ServiceClass::batch;
+  BOOST_TEST(models(text, "archive").empty());
+  text.service_class = core::ServiceClass::live;
+  text.resumed = true;
+  BOOST_TEST(models(text, "news").empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace spillway::tests

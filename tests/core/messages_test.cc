@@ -79,15 +79,16 @@ BOOST_AUTO_TEST_CASE(parts_of_messages_name_all_their_fields) {
   round_trip<NodeCounters>();
   round_trip<MoveOutcome>();
   round_trip<StreamStatus>();
+  round_trip<QuotaOption>();
   round_trip<Hello>();
 }
 
 BOOST_AUTO_TEST_CASE(type_numbers_never_change) {
-  const std::array<std::string_view, 28> order = {
-      "Run",    "RunAccepted", "RunRefused", "RunReturned",  "CancelRun",        "BlockNames",   "Tokens",
-      "Move",   "MoveFailed",  "Release",    "MoveReport",   "AskOwner",         "StillYours",   "Gone",
-      "Offer",  "OfferReply",  "PageFrame",  "MissingPages", "Handoff",          "HandoffReply", "TransferAbort",
-      "Report", "Announce",    "Drain",      "OperatorMove", "OperatorMoveDone", "StatusAsk",    "StatusPart"};
+  const std::array<std::string_view, 30> order = {
+      "Run",          "RunAccepted",      "RunRefused", "RunReturned",  "CancelRun",     "BlockNames", "Tokens",   "Move",
+      "MoveFailed",   "Release",          "MoveReport", "AskOwner",     "StillYours",    "Gone",       "Offer",    "OfferReply",
+      "PageFrame",    "MissingPages",     "Handoff",    "HandoffReply", "TransferAbort", "Report",     "Announce", "Drain",
+      "OperatorMove", "OperatorMoveDone", "StatusAsk",  "StatusPart",   "QuotaAsk",      "QuotaReply"};
   BOOST_REQUIRE(message_types >= order.size());
   for (std::size_t i = 0; i < order.size(); ++i) BOOST_TEST(traits(i)->name == order[i]);
   BOOST_TEST(traits(message_types) == nullptr);

@@ -25,7 +25,7 @@ const char* const fault_names[] = {"lost", "repeated", "delayed past its lease",
 /// cancel, a worker and a node that die.
 class FaultPlay {
  public:
-  FaultPlay(std::size_t type, Fault fault, std::uint64_t seed) : type_(type), fault_(fault), sim_(options(seed)) {
+  FaultPlay(std::size_t type, Fault fault, std::uint64_t seed) : type_(type), fault_(fault), sim_(options(type, seed)) {
     sim_.replay_line =
         std::string(core::traits(type)->name) + " " + fault_names[static_cast<int>(fault)] + ", seed " + std::to_string(seed);
     sim_.fate = [this](std::uint32_t from, std::uint32_t to, const core::Message& message) { return fate(from, to, message); };
@@ -50,8 +50,11 @@ class FaultPlay {
   std::uint64_t seen() const { return seen_; }
 
  private:
-  static ClusterOptions options(std::uint64_t seed) {
+  static ClusterOptions options(std::size_t type, std::uint64_t seed) {
     ClusterOptions options;
+    // A bucket with enough for all, at a router that the others must ask.
+    const std::string_view name = core::traits(type)->name;
+    if (name == "QuotaAsk" || name == "QuotaReply") options.router.tenants[core::tenant_id("tests")].bucket = {1'000'000, 1'000'000};
     options.seed = seed;
     options.step_base = milliseconds(8);
     options.row_copy = std::chrono::microseconds(300);
