@@ -84,7 +84,10 @@ core::Result<std::vector<RoutedTenant>> routed_tenants(const config::Cluster& cl
   for (const auto& [name, tenant] : cluster.tenants) {
     auto secret = config::tenant_secret(cluster, tenant);
     if (!secret) return tl::make_unexpected(secret.error());
-    tenants.push_back({name, tenant.id, *secret, tenant.classes.bits});
+    RoutedTenant& routed = tenants.emplace_back(RoutedTenant{name, tenant.id, *secret, tenant.classes.bits, {}});
+    for (const auto& rung : tenant.rungs) {
+      if (rung.kind == core::Rung::Kind::model) routed.ladder_models.push_back(rung.model_id);
+    }
   }
   // A client that names no tenant is the default one, where there is one.
   std::stable_sort(tenants.begin(), tenants.end(),

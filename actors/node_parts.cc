@@ -46,6 +46,42 @@ sched::CacheLimits cache_limits(const config::Cluster& cluster) {
   return limits;
 }
 
+sched::PlacementRules placement_rules(const config::Cluster& cluster) {
+  const config::Placement& keys = cluster.placement;
+  sched::PlacementRules rules;
+  rules.policy = keys.policy;
+  rules.sample_above = keys.sample_above;
+  rules.sample = keys.sample;
+  rules.step_tokens = cluster.limits.step_tokens_max;
+  rules.prefix_weight_permille = keys.prefix_weight_percent * 10;
+  rules.decode_steps = keys.decode_steps;
+  rules.imbalance_requests = keys.cache_aware.imbalance_requests;
+  rules.imbalance_permille = keys.cache_aware.imbalance_percent * 10;
+  rules.match_permille = keys.cache_aware.match_percent * 10;
+  rules.kv_spread_permille = keys.cache_aware.kv_spread_percent * 10;
+  rules.kv_use_permille = keys.cache_aware.kv_use_percent * 10;
+  rules.overlap_permille = keys.dynamo.overlap_percent * 10;
+  rules.credit_permille = keys.dynamo.credit_percent * 10;
+  rules.decay_permille = keys.dynamo.decay_percent * 10;
+  rules.request_blocks_permille = keys.dynamo.request_percent * 10;
+  rules.window = keys.preble.window;
+  rules.rebalance_permille = keys.preble.rebalance_percent * 10;
+  return rules;
+}
+
+std::map<core::TenantId, sched::TenantRules> tenant_rules(const config::Cluster& cluster) {
+  std::map<core::TenantId, sched::TenantRules> all;
+  for (const auto& [name, tenant] : cluster.tenants) {
+    if (tenant.tokens_per_second == 0 && tenant.rungs.empty()) continue;
+    sched::TenantRules& rules = all[tenant.id];
+    rules.bucket = {tenant.tokens_per_second, tenant.burst_tokens};
+    rules.ladder = tenant.rungs;
+    rules.saturation_permille = tenant.ladder_saturation_percent * 10;
+    rules.saturation_step_permille = tenant.ladder_saturation_step_percent * 10;
+  }
+  return all;
+}
+
 sched::RouterLimits router_limits(const config::Cluster& cluster) {
   sched::RouterLimits limits;
   limits.streams_max = cluster.limits.streams_per_router_max;
@@ -56,6 +92,9 @@ sched::RouterLimits router_limits(const config::Cluster& cluster) {
   limits.operations_max = cluster.limits.operations_max;
   limits.spill_low_permille = cluster.spill.enabled ? cluster.spill.free_low_percent * 10 : 0;
   limits.spill_high_permille = cluster.spill.free_high_percent * 10;
+  limits.placement = placement_rules(cluster);
+  limits.explain = cluster.placement.explain;
+  limits.tenants = tenant_rules(cluster);
   return limits;
 }
 

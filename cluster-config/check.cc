@@ -304,6 +304,10 @@ void check_cluster(Draft& draft, Report& report) {
   check_models(draft, report);
   check_nodes(draft, report);
   for (const auto& [name, tenant] : draft.cluster.tenants) {
+    for (const auto& rung : tenant.rungs) {
+      if (rung.kind != core::Rung::Kind::model) continue;
+      check_references({rung.model}, draft.cluster.models, "model", "tenants." + name + ".ladder", report);
+    }
     if (is_name(name)) continue;
     report.add(ErrorKind::bad_name, "tenants." + name, "want a tenant name of 1 to 63 letters, digits and . _ - behind a letter or digit",
                "for example: [tenants.newsroom]");

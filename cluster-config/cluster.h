@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "core/ids.h"
+#include "core/ladder.h"
 #include "core/page.h"
+#include "core/placement_policy.h"
 #include "core/request.h"
 #include "core/time.h"
 
@@ -146,6 +148,12 @@ struct Tenant {
   core::TenantId id;   ///< core::tenant_id(name)
   std::string secret;  ///< 64 hex digits; empty = derived from the cluster's; use tenant_secret() of secrets.h
   ClassSet classes{core::ServiceClass::live, core::ServiceClass::interactive, core::ServiceClass::batch};
+  std::uint32_t tokens_per_second = 0;                ///< of its token bucket, input and allowed output; 0 = no bucket
+  std::uint32_t burst_tokens = 0;                     ///< what the bucket holds; 0 = ten seconds of it
+  std::vector<std::string> ladder;                    ///< as in the file
+  std::vector<core::Rung> rungs;                      ///< the same, read
+  std::uint32_t ladder_saturation_percent = 100;      ///< saturation from which the first rung is taken whatever else
+  std::uint32_t ladder_saturation_step_percent = 25;  ///< and each further one, so much above the one before
 };
 
 /// Bounds of every queue, table and loop.
@@ -196,6 +204,42 @@ struct Spill {
   std::uint32_t free_high_percent = 30;
 };
 
+/// Of the policy cache_aware.
+struct CacheAware {
+  std::uint32_t imbalance_requests = 32;
+  std::uint32_t imbalance_percent = 110;
+  std::uint32_t match_percent = 50;
+  std::uint32_t kv_spread_percent = 100;
+  std::uint32_t kv_use_percent = 100;
+};
+
+/// Of the policy dynamo.
+struct Dynamo {
+  std::uint32_t overlap_percent = 100;
+  std::uint32_t credit_percent = 100;
+  std::uint32_t decay_percent = 0;
+  std::uint32_t request_percent = 0;
+};
+
+/// Of the policy preble.
+struct Preble {
+  core::Duration window{std::chrono::minutes{3}};
+  std::uint32_t rebalance_percent = 150;
+};
+
+/// How a router chooses the replica of a request.
+struct Placement {
+  core::PlacementPolicy policy = core::PlacementPolicy::additive;
+  bool explain = false;
+  std::uint32_t sample_above = 64;
+  std::uint32_t sample = 8;
+  std::uint32_t prefix_weight_percent = 100;
+  std::uint32_t decode_steps = 16;
+  CacheAware cache_aware;
+  Dynamo dynamo;
+  Preble preble;
+};
+
 struct Cluster {
   std::string name = "spillway";
   std::filesystem::path file;  ///< where it was read from; empty for an embedded cluster
@@ -210,6 +254,7 @@ struct Cluster {
   Limits limits;
   Timings timings;
   Spill spill;
+  Placement placement;
 
   const Node* node(std::string_view node_name) const;
   const Node* node(core::NodeId id) const;

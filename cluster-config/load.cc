@@ -5,6 +5,7 @@
 
 #include "cluster-config/check.h"
 #include "cluster-config/report.h"
+#include "cluster-config/rungs.h"
 #include "cluster-config/schema.h"
 #include "cluster-config/suggest.h"
 #include "cluster-config/tree.h"
@@ -36,6 +37,7 @@ class Builder {
     read("limits", table_at(root_, "limits", "limits"), "limits", draft_.cluster.limits);
     read("timings", table_at(root_, "timings", "timings"), "timings", draft_.cluster.timings);
     read("spill", table_at(root_, "spill", "spill"), "spill", draft_.cluster.spill);
+    read_placement();
     return std::move(draft_);
   }
 
@@ -232,6 +234,20 @@ class Builder {
     }
   }
 
+  void read_placement() {
+    const auto* table = table_at(root_, "placement", "placement");
+    if (table == nullptr) return;
+    auto& placement = draft_.cluster.placement;
+    read("placement", table, "placement", placement);
+    const auto inner = [&](std::string_view name, auto& target) {
+      const auto path = "placement." + std::string{name};
+      read(path, table_at(*table, name, path), path, target);
+    };
+    inner("cache_aware", placement.cache_aware);
+    inner("dynamo", placement.dynamo);
+    inner("preble", placement.preble);
+  }
+
   void read_classes() {
     const std::vector<std::string_view> words{"live", "interactive", "batch"};
     for (const auto* tree : named_tables("classes", entries_max)) {
@@ -256,6 +272,10 @@ class Builder {
       TenantEntry entry;
       entry.name = tree->key;
       read("tenants.*", tree, "tenants." + tree->key, entry);
+      for (const auto& text : entry.ladder) entry.rungs.push_back(*parse_rung(text));
+      if (entry.burst_tokens == 0) {
+        entry.burst_tokens = static_cast<std::uint32_t>(std::min<std::uint64_t>(10ULL * entry.tokens_per_second, 1'000'000'000));
+      }
       draft_.cluster.tenants.emplace(entry.name, entry);
     }
     if (!draft_.cluster.tenants.empty()) return;

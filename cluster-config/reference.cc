@@ -8,8 +8,9 @@ namespace spillway::config {
 namespace {
 
 std::string_view type_name(Type type) {
-  constexpr std::array<std::string_view, 16> names{"boolean", "count",   "size",    "duration", "bandwidth", "choice", "choices", "text",
-                                                   "name",    "pattern", "address", "path",     "key",       "secret", "names",   "keys"};
+  constexpr std::array<std::string_view, 17> names{"boolean", "count",  "size",  "duration", "bandwidth", "choice",
+                                                   "choices", "text",   "name",  "pattern",  "address",   "path",
+                                                   "key",     "secret", "names", "keys",     "rungs"};
   return names[static_cast<std::size_t>(type)];
 }
 

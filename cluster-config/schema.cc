@@ -203,6 +203,45 @@ constexpr KeySpec tenant_keys[] = {
                                          .sentence = "Service classes that the tenant may ask for.",
                                          .example = "classes = [\"live\", \"interactive\"]",
                                          .words = class_words}),
+    bind<TenantEntry, &Tenant::tokens_per_second>(
+        {.name = "tokens_per_second",
+         .type = Type::count,
+         .unit = "tokens",
+         .min = 0,
+         .max = 1'000'000'000,
+         .sentence = "Tokens (prompt and allowed answer) that the tenant may ask for each second; 0 = no limit.",
+         .example = "tokens_per_second = 20000"}),
+    bind<TenantEntry, &Tenant::burst_tokens>({.name = "burst_tokens",
+                                              .type = Type::count,
+                                              .unit = "tokens",
+                                              .min = 0,
+                                              .max = 1'000'000'000,
+                                              .sentence = "Tokens that it may ask for at once after a rest; 0 = ten seconds' worth.",
+                                              .example = "burst_tokens = 100000"}),
+    bind<TenantEntry, &Tenant::ladder>(
+        {.name = "ladder",
+         .type = Type::rungs,
+         .unit = "rungs",
+         .min = 0,
+         .max = 3,
+         .default_words = "none",
+         .sentence = "What is done, one rung on top of the other, instead of refusing a request of the tenant.",
+         .example = "ladder = [\"shorter:64\", \"model:smollm2-135m\", \"defer:5s\"]"}),
+    bind<TenantEntry, &Tenant::ladder_saturation_percent>(
+        {.name = "ladder_saturation_percent",
+         .type = Type::count,
+         .unit = "percent",
+         .min = 1,
+         .max = 100'000,
+         .sentence = "Load of the model's replicas (mean of queue / 5 or KV use / 0.8) from which the first rung is taken.",
+         .example = "ladder_saturation_percent = 100"}),
+    bind<TenantEntry, &Tenant::ladder_saturation_step_percent>({.name = "ladder_saturation_step_percent",
+                                                                .type = Type::count,
+                                                                .unit = "percent",
+                                                                .min = 0,
+                                                                .max = 100'000,
+                                                                .sentence = "Load on top of that from which each further rung is taken.",
+                                                                .example = "ladder_saturation_step_percent = 25"}),
 };
 
 constexpr KeySpec spill_keys[] = {
@@ -241,6 +280,10 @@ const TenantEntry tenant_defaults{};
 const Limits limit_defaults{};
 const Timings timing_defaults{};
 const Spill spill_defaults{};
+const Placement placement_defaults{};
+const CacheAware cache_aware_defaults{};
+const Dynamo dynamo_defaults{};
+const Preble preble_defaults{};
 
 std::span<const Section> all_sections() {
   static const Section list[] = {
@@ -258,6 +301,10 @@ std::span<const Section> all_sections() {
       {"limits", "Bounds of every queue, table and loop.", limit_keys(), &limit_defaults},
       {"timings", "Intervals and time-outs.", timing_keys(), &timing_defaults},
       {"spill", "When a full node hands streams to another.", spill_keys, &spill_defaults},
+      {"placement", "How a router chooses the replica of a request.", placement_keys(), &placement_defaults},
+      {"placement.cache_aware", "The policy of SGLang's gateway.", cache_aware_keys(), &cache_aware_defaults},
+      {"placement.dynamo", "The policy of NVIDIA Dynamo's router.", dynamo_keys(), &dynamo_defaults},
+      {"placement.preble", "Preble's policy E2.", preble_keys(), &preble_defaults},
   };
   return list;
 }
@@ -327,6 +374,7 @@ std::string wish(const KeySpec& key) {
     case Type::secret: return "64 hex digits";
     case Type::names: return "a list of " + range + " names, none twice";
     case Type::keys: return "a list of " + range + " CURVE public keys, none twice";
+    case Type::rungs: return "a list of " + range + " rungs, each kind once: shorter:TOKENS, model:NAME, defer:TIME";
   }
   return {};
 }

@@ -30,6 +30,7 @@ enum class Type : std::uint8_t {
   secret,     ///< 64 hex digits
   names,      ///< a list of model or tenant names, none twice
   keys,       ///< a list of CURVE public keys
+  rungs,      ///< a list of rungs of a ladder (rungs.h), each kind at most once
 };
 
 /// A checked value: `number` holds booleans, counts, bytes, nanoseconds, the index of a choice and the bits of choices.

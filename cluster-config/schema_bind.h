@@ -94,5 +94,9 @@ std::span<const KeySpec> limit_keys();
 std::span<const KeySpec> timing_keys();
 std::span<const KeySpec> node_keys();
 std::span<const KeySpec> pool_keys();
+std::span<const KeySpec> placement_keys();
+std::span<const KeySpec> cache_aware_keys();
+std::span<const KeySpec> dynamo_keys();
+std::span<const KeySpec> preble_keys();
 
 }  // namespace spillway::config

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "cluster-config/load.h"
+#include "cluster-config/rungs.h"
 #include "cluster-config/secrets.h"
 #include "cluster-config/suggest.h"
 #include "cluster-config/units.h"
@@ -140,6 +141,31 @@ std::optional<Value> read_texts(const Site& site, const Tree& tree) {
   return value;
 }
 
+std::optional<Value> read_rungs(const Site& site, const Tree& tree) {
+  if (!check_list(site, tree)) return std::nullopt;
+  Value value;
+  std::uint32_t kinds = 0;
+  for (const auto& each : tree.children) {
+    if (each.kind != Tree::Kind::text) {
+      site.report.add_at(ErrorKind::wrong_type, site.path, each, site.want(), site.try_this());
+      return std::nullopt;
+    }
+    const auto rung = parse_rung(each.text);
+    if (!rung) {
+      site.report.add_at(ErrorKind::bad_choice, site.path, each, site.want(), site.try_this());
+      return std::nullopt;
+    }
+    const auto bit = 1U << static_cast<unsigned>(rung->kind);
+    if ((kinds & bit) != 0) {
+      site.report.add_at(ErrorKind::duplicate, site.path, each, "want each kind of rung once", "leave the second one out");
+      return std::nullopt;
+    }
+    kinds |= bit;
+    value.texts.push_back(each.text);
+  }
+  return value;
+}
+
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20U || c == 0x7F; });
 }
@@ -253,6 +279,7 @@ std::optional<Value> read_value(const KeySpec& key, const Tree& tree, const std:
     case Type::choices: return read_choices(site, tree);
     case Type::names:
     case Type::keys: return read_texts(site, tree);
+    case Type::rungs: return read_rungs(site, tree);
     default: return read_text(site, tree);
   }
 }

@@ -129,6 +129,25 @@ BOOST_AUTO_TEST_CASE(the_file_comes_from_the_flag_the_environment_or_the_folder)
   ::unsetenv("SPILLWAY_CONFIG");
 }
 
+BOOST_AUTO_TEST_CASE(placement_and_ladders_are_read) {
+  const auto loaded = parse_cluster(small_cluster("[placement]\npolicy = \"preble\"\nsample = 4\n[placement.preble]\nwindow = \"1min\"\n"
+                                                  "[tenants.t]\ntokens_per_second = 500\nladder = [\"shorter:64\", \"model:m\", "
+                                                  "\"defer:1500ms\"]\n[tenants.u]\ntokens_per_second = 10\nburst_tokens = 7\n"),
+                                    "c.toml");
+  if (!loaded) BOOST_FAIL(to_error(loaded.error()).message);
+  BOOST_TEST((loaded->placement.policy == core::PlacementPolicy::preble));
+  BOOST_TEST(loaded->placement.sample == 4U);
+  BOOST_TEST((loaded->placement.preble.window == std::chrono::minutes(1)));
+  const Tenant& tenant = loaded->tenants.at("t");
+  BOOST_TEST(tenant.burst_tokens == 5000U);
+  BOOST_REQUIRE(tenant.rungs.size() == 3U);
+  BOOST_TEST(tenant.rungs[0].tokens == 64U);
+  BOOST_TEST((tenant.rungs[1].model_id == core::model_id("m")));
+  BOOST_TEST((tenant.rungs[2].wait == std::chrono::milliseconds(1500)));
+  BOOST_TEST(loaded->tenants.at("u").burst_tokens == 7U);
+  BOOST_TEST(loaded->tenants.at("u").rungs.empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace spillway::config

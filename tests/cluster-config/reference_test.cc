@@ -49,7 +49,8 @@ BOOST_AUTO_TEST_CASE(defaults_written_out_change_nothing) {
   // Every default that is a constant is put into a file; what is read must be the cluster without it.
   std::string text = small_cluster();
   std::size_t written = 0;
-  for (const std::string table : {"limits", "timings", "spill"}) {
+  for (const std::string table :
+       {"limits", "timings", "spill", "placement", "placement.cache_aware", "placement.dynamo", "placement.preble"}) {
     text += '[' + table + "]\n";
     for (const auto& key : section(table).keys) {
       text += std::string{key.name} + " = " + default_text(section(table), key) + '\n';
@@ -68,7 +69,11 @@ BOOST_AUTO_TEST_CASE(defaults_written_out_change_nothing) {
   same(plain->limits, full->limits, "limits");
   same(plain->timings, full->timings, "timings");
   same(plain->spill, full->spill, "spill");
-  BOOST_TEST(written >= 34U);
+  same(plain->placement, full->placement, "placement");
+  same(plain->placement.cache_aware, full->placement.cache_aware, "placement.cache_aware");
+  same(plain->placement.dynamo, full->placement.dynamo, "placement.dynamo");
+  same(plain->placement.preble, full->placement.preble, "placement.preble");
+  BOOST_TEST(written >= 51U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

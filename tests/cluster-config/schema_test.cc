@@ -79,7 +79,9 @@ BOOST_AUTO_TEST_CASE(tables_inside_a_table) {
   BOOST_TEST(inner_tables("models.*") == std::vector<std::string_view>{"paced"}, boost::test_tools::per_element());
   BOOST_TEST(inner_tables("security") == (std::vector<std::string_view>{"clients", "tokens"}), boost::test_tools::per_element());
   BOOST_TEST(inner_tables("limits").empty());
-  BOOST_TEST(inner_tables("").size() == 10U);
+  BOOST_TEST(inner_tables("placement") == (std::vector<std::string_view>{"cache_aware", "dynamo", "preble"}),
+             boost::test_tools::per_element());
+  BOOST_TEST(inner_tables("").size() == 11U);
 }
 
 BOOST_AUTO_TEST_CASE(choices_have_the_words_of_their_enum_in_order) {
@@ -94,6 +96,7 @@ BOOST_AUTO_TEST_CASE(choices_have_the_words_of_their_enum_in_order) {
   for (std::size_t i = 0; i < isa.size(); ++i) BOOST_TEST(isa[i] == to_string(static_cast<Isa>(i)));
   const auto formats = words("models.*", "page_format");
   for (std::size_t i = 0; i < formats.size(); ++i) BOOST_TEST(formats[i] == core::to_string(static_cast<core::PageFormat>(i)));
+  BOOST_TEST(words("placement", "policy") == core::placement_policy_names(), boost::test_tools::per_element());
   const auto classes = words("tenants.*", "classes");
   for (std::size_t i = 0; i < classes.size(); ++i) BOOST_TEST(classes[i] == core::to_string(static_cast<core::ServiceClass>(i)));
 }
