@@ -93,6 +93,8 @@ json::object to_json(const sdk::Completion& done, const GenerateFlags& flags, do
                                    {"finish_reason", choice.finish_reason},
                                    {"logprobs", logprobs(choice, flags.logprobs)}});
   }
+  json::array rungs;
+  for (const auto& rung : done.rungs) rungs.emplace_back(rung);
   const auto& first = done.choices.front();
   return {{"prompt_tokens", json::array(done.prompt_tokens.begin(), done.prompt_tokens.end())},
           {"choices", std::move(choices)},
@@ -111,7 +113,10 @@ json::object to_json(const sdk::Completion& done, const GenerateFlags& flags, do
           {"isa", done.isa},
           {"moves", done.moves},
           {"restarts", done.restarts},
-          {"reconnects", done.reconnects}};
+          {"reconnects", done.reconnects},
+          {"rungs", std::move(rungs)},
+          {"pressure", done.pressure},
+          {"model", done.model}};
 }
 
 /// Runs one request: text as it comes when there is one answer, JSON at the end. `answer` gets choice 0.

@@ -320,6 +320,11 @@ void Session::on(const core::Accepted& accepted) {
   stream->result.numerics_id = accepted.numerics_id;
   stream->result.isa = accepted.isa;
   if (!accepted.prompt.empty()) stream->result.prompt_tokens = accepted.prompt;
+  if (!accepted.rungs.empty()) {
+    stream->result.rungs = accepted.rungs;
+    stream->result.pressure = std::string(core::to_string(accepted.pressure));
+  }
+  if (!accepted.model.empty()) stream->result.model = stream->submit.model = accepted.model;
   if (accepted.tokens_max != 0) stream->submit.tokens_max = accepted.tokens_max;  // for a re-submission
 }
 

@@ -143,6 +143,38 @@ BOOST_AUTO_TEST_CASE(the_longest_time_limits_are_no_time_limits) {
   BOOST_TEST(done.ok(), (done ? "" : done.error().message));
 }
 
+BOOST_AUTO_TEST_CASE(rungs_that_were_taken_are_told_and_a_re_submission_asks_for_the_model_that_answered) {
+  std::string model_again;
+  const ScriptedRouter router([&](const core::ClientMessage& message) -> ScriptedRouter::Answers {
+    if (std::holds_alternative<core::ClientHello>(message)) return {core::ServerHello{}};
+    const auto* submit = std::get_if<core::Submit>(&message);
+    if (submit == nullptr) return {};
+    core::Accepted accepted;
+    accepted.request = submit->request;
+    if (!submit->resumed) {
+      accepted.rungs = {"shorter:5", "model:small"};
+      accepted.pressure = core::Pressure::saturation;
+      accepted.model = "small";
+      return {accepted, core::Failed{submit->request, core::Errc::unavailable, "not now", core::Duration{1}}};
+    }
+    model_again = submit->model;
+    core::Finished finished;
+    finished.request = submit->request;
+    return {accepted, finished};  // who takes it over does not know what its predecessor took
+  });
+  auto client = sdk::Client::connect(to({router.endpoint()}));
+  BOOST_REQUIRE(client.ok());
+  sdk::Request request;
+  request.prompt = "Hello";
+  request.model = "large";
+  const auto done = client->complete(request);
+  BOOST_REQUIRE_MESSAGE(done.ok(), (done ? "" : done.error().message));
+  BOOST_TEST(model_again == "small");
+  BOOST_TEST(done->model == "small");
+  BOOST_TEST(done->pressure == "saturation");
+  BOOST_TEST((done->rungs == std::vector<std::string>{"shorter:5", "model:small"}));
+}
+
 namespace {
 
 struct MovedBefore {

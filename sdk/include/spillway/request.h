@@ -88,6 +88,11 @@ struct Completion {
   std::chrono::nanoseconds time_to_first_token{0};  ///< as seen here
   std::chrono::nanoseconds longest_gap{0};          ///< between two arrivals after the first token
   std::chrono::nanoseconds total{0};
+  /// What was taken from the request instead of refusing it, in the words of the tenant's ladder in the cluster file ("shorter:64",
+  /// "model:NAME", "defer:5s"); empty: it ran as asked.
+  std::vector<std::string> rungs;
+  std::string pressure;  ///< why: quota, deadline, saturation; "" without rungs
+  std::string model;     ///< the model that answered, where it is not the one asked for
 };
 
 }  // namespace spillway::sdk
