@@ -304,7 +304,8 @@ struct ReplicaReport {
   std::uint32_t tokens_per_second = 0;  ///< generated, over the last second
   Duration step_base{0};                ///< learnt coefficients of the step time: base + rows * step_row
   Duration step_row{0};
-  std::string isa;  ///< as in ReplicaInfo; routers pass it to clients in Accepted
+  std::string isa;           ///< as in ReplicaInfo; routers pass it to clients in Accepted
+  Duration step_context{0};  ///< and + attended tokens / 1,024 * step_context (sched/step_budget.h)
 
   /// A replica that has never loaded says nothing but its model: what it has and lacks is not known yet.
   bool told() const { return blocks_total != 0; }
@@ -317,7 +318,7 @@ struct ReplicaReport {
     v("blocks_used", s.blocks_used), v("streams", s.streams), v("queued", s.queued), v("prefill_tokens", s.prefill_tokens);
     v("decode_tokens", s.decode_tokens), v("tokens_per_second", s.tokens_per_second), v("step_base", s.step_base),
         v("step_row", s.step_row);
-    v("isa", s.isa);
+    v("isa", s.isa), v("step_context", s.step_context);
   }
   friend bool operator==(const ReplicaReport&, const ReplicaReport&) = default;
 };
@@ -337,6 +338,7 @@ struct NodeCounters {
   std::uint64_t preemptions = 0;
   std::uint64_t tokens_generated = 0;
   std::uint64_t prefix_hit_tokens = 0;
+  std::uint64_t streams_superseded = 0;  ///< cancelled because a newer request of their channel came
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -344,7 +346,7 @@ struct NodeCounters {
     v("tokens_lost", s.tokens_lost), v("streams_finished", s.streams_finished), v("streams_failed", s.streams_failed);
     v("exports_committed", s.exports_committed), v("export_blocks", s.export_blocks), v("export_bytes", s.export_bytes);
     v("imports_committed", s.imports_committed), v("preemptions", s.preemptions), v("tokens_generated", s.tokens_generated);
-    v("prefix_hit_tokens", s.prefix_hit_tokens);
+    v("prefix_hit_tokens", s.prefix_hit_tokens), v("streams_superseded", s.streams_superseded);
   }
   friend bool operator==(const NodeCounters&, const NodeCounters&) = default;
 };

@@ -46,6 +46,8 @@ core::Result<void> RouterState::check_admission(const RouterCore::Admit& admit, 
   const core::Request& request = *admit.request;
   if (draining) return fail(Errc::draining, "node " + name + " is draining: submit at another router");
   if (request.prompt.empty()) return fail(Errc::bad_argument, "the prompt is empty");
+  if (request.prompt_only && (request.tokens_max != 0 || request.choices != 1))
+    return fail(Errc::bad_argument, "a request without output: want max_tokens 0 and n 1");
   if (request.choices == 0 || request.choices > 1024) return fail(Errc::bad_argument, "n = " + text(request.choices) + ": want 1 to 1024");
   if ((request.required & ~core::known_features) != 0) {
     return fail(Errc::unsupported, "this build lacks " + feature_names(request.required & ~core::known_features));
@@ -114,6 +116,12 @@ core::Result<bool> RouterState::fit_tokens_max(core::Request& request) const {
     return fail(Errc::bad_argument,
                 "the prompt has " + text(prompt) + " tokens, the context of the model " + text(context) + ": one must be left to generate");
   }
+  if (request.prompt_only) {
+    const std::uint64_t own = (prompt + block_tokens - 1) / block_tokens;
+    if (own > blocks)
+      return fail(Errc::no_capacity, text(prompt) + " tokens: " + text(own) + " blocks, and the largest replica has " + text(blocks));
+    return true;
+  }
   const bool open = request.tokens_max == 0;
   const std::uint64_t wanted = std::min<std::uint64_t>(open ? limits.output_tokens_max : request.tokens_max, context - prompt);
   request.tokens_max = static_cast<std::uint32_t>(wanted);
@@ -141,7 +149,8 @@ core::Result<bool> RouterState::fit(RouterStream& s) const {
       return fail(Errc::bad_argument, text(choice.tokens.size()) + " tokens brought along, tokens_max is " + text(request.tokens_max));
     }
     // The death came between the last token and the word that it was the last.
-    if (choice.finish == core::FinishReason::none && choice.tokens.size() == request.tokens_max) choice.finish = core::FinishReason::length;
+    if (choice.finish == core::FinishReason::none && choice.tokens.size() == request.tokens_max && !request.prompt_only)
+      choice.finish = core::FinishReason::length;
   }
   s.request = std::make_shared<const core::Request>(std::move(request));
   s.fitted = true;
@@ -214,6 +223,7 @@ void RouterState::admit(const RouterCore::Admit& admit, Instant now, Actions& ou
   waiting_.insert(wait_key(stream));
   by_client_[admit.client].insert(key);
   ++by_tenant_[key.tenant];
+  if (!supersede(stream, admit.resumed, now, out)) return;
   if (stream.over()) {
     out.emplace_back(RouterCore::ToClient{stream.client, key,
                                           core::Accepted{key.request,
@@ -227,6 +237,19 @@ void RouterState::admit(const RouterCore::Admit& admit, Instant now, Actions& ou
     return;
   }
   place_or_wait(stream, now, out);
+}
+
+bool RouterState::supersede(RouterStream& s, bool resumed, Instant now, Actions& out) {
+  if (s.request->supersedes.empty()) return true;
+  const auto end = [&](RouterStream& older) {
+    ++counters.streams_superseded;
+    cancel_runs(older, out);
+    end_choices(older, core::FinishReason::cancelled, now, out);
+  };
+  const auto decision = channels_.enter(s.key.tenant, s.request->supersedes, s.key, resumed);
+  for (const StreamKey& key : decision.cancel) end(*find(key));
+  if (decision.superseded) end(s);
+  return !decision.superseded;
 }
 
 /// A running stream is submitted again: this client is its client from now on, and goes on after the tokens it has.

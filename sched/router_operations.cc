@@ -286,6 +286,7 @@ core::NodeCounters RouterState::own_counters() const {
   sum.tokens_lost = counters.tokens_lost;
   sum.streams_finished = counters.streams_finished;
   sum.streams_failed = counters.streams_failed;
+  sum.streams_superseded = counters.streams_superseded;
   return sum;
 }
 
@@ -304,6 +305,7 @@ void RouterState::on(ClientRef client, const core::StatusRequest& request, Insta
     sum.exports_committed += one.exports_committed, sum.export_blocks += one.export_blocks, sum.export_bytes += one.export_bytes;
     sum.imports_committed += one.imports_committed, sum.preemptions += one.preemptions;
     sum.tokens_generated += one.tokens_generated, sum.prefix_hit_tokens += one.prefix_hit_tokens;
+    sum.streams_superseded += one.streams_superseded;
   }
   status.reply.streams = stream_status();
   const auto others = other_routers();

@@ -15,6 +15,7 @@
 #include "sched/node_views.h"
 #include "sched/placement.h"
 #include "sched/router_core.h"
+#include "sched/supersede.h"
 
 /// What RouterCore hides, in the files router_{core,admit,run,tokens,moves,operations}.cc. Not for other folders.
 namespace spillway::sched {
@@ -158,6 +159,8 @@ class RouterState {
   // router_admit.cc
   void admit(const RouterCore::Admit& admit, Instant now, Actions& out);
   void attach(RouterStream& s, const RouterCore::Admit& admit, Instant now, Actions& out);
+  /// Ends the older streams of its channel. False: the stream itself is older than what is there, and over.
+  bool supersede(RouterStream& s, bool resumed, Instant now, Actions& out);
 
   // router_run.cc
   void on(core::NodeId from, const core::RunAccepted& message, Instant now, Actions& out);
@@ -283,6 +286,7 @@ class RouterState {
   std::map<core::NodeId, std::set<StreamKey>> placed_;
   std::map<ClientRef, std::set<StreamKey>> by_client_;
   std::map<core::TenantId, std::uint32_t> by_tenant_;
+  ChannelTable channels_;
   std::map<std::pair<core::NodeId, core::NodeId>, std::uint32_t> links_;  ///< running moves
   std::map<std::pair<core::NodeId, StreamKey>, Instant> cancelled_;
   std::map<std::uint64_t, DrainOperation> drains_;
