@@ -13,7 +13,7 @@ constexpr const char* reason = "this client has sent more than the router has co
 std::uint64_t bytes_of(const core::ClientMessage& message) {
   const auto* submit = std::get_if<core::Submit>(&message);
   if (submit == nullptr) return 0;
-  std::uint64_t bytes = submit->model.size() + submit->text.size() + submit->traceparent.size();
+  std::uint64_t bytes = submit->model.size() + submit->text.size() + submit->traceparent.size() + submit->supersedes.size();
   bytes += submit->tokens.size() * sizeof(core::TokenId);
   for (const auto& part : submit->messages) bytes += part.role.size() + part.content.size() + sizeof part;
   for (const auto& stop : submit->stop) bytes += stop.size() + sizeof(std::string);

@@ -25,12 +25,28 @@ sched::LinkLimits link_limits(const config::Cluster& cluster) {
   return limits;
 }
 
+sched::AdmissionPolicy admission_policy(config::Admission value) {
+  switch (value) {
+    case config::Admission::prompt: return sched::AdmissionPolicy::prompt;
+    case config::Admission::growth: return sched::AdmissionPolicy::growth;
+    case config::Admission::past_future: return sched::AdmissionPolicy::past_future;
+  }
+  return sched::AdmissionPolicy::growth;
+}
+
 sched::BatcherLimits batcher_limits(const config::Cluster& cluster) {
   sched::BatcherLimits limits;
   limits.step_tokens_max = cluster.limits.step_tokens_max;
   limits.sequences_max = cluster.limits.sequences_max;
   limits.queue_max = cluster.limits.queue_requests_max;
   limits.ageing = cluster.timings.class_ageing;
+  limits.admission = admission_policy(cluster.batching.admission);
+  limits.growth_blocks = cluster.batching.growth_blocks;
+  limits.reserve_blocks = cluster.batching.reserve_blocks;
+  limits.answer_quantile_permille = cluster.batching.answer_quantile_percent * 10;
+  limits.token_costs = {cluster.batching.input_token_cost, cluster.batching.output_token_cost};
+  limits.tpot = {cluster.live.tpot, cluster.interactive.tpot, cluster.batch.tpot};
+  for (const auto& [name, tenant] : cluster.tenants) limits.tenant_weights[tenant.id] = tenant.weight;
   return limits;
 }
 

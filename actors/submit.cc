@@ -8,6 +8,9 @@ namespace {
 
 using core::Errc;
 
+/// A channel is a name, not a text.
+constexpr std::size_t supersedes_bytes_max = 256;
+
 core::Error over(const std::string& what, std::uint64_t value, std::uint64_t limit, const std::string& key) {
   return {Errc::bad_argument,
           what + " = " + std::to_string(value) + ": this cluster allows at most " + std::to_string(limit) + " (" + key + ")",
@@ -32,6 +35,10 @@ core::Result<void> check_limits(const core::Submit& submit, const SubmitLimits& 
     if (stop.size() > limits.stop_string_bytes_max) {
       return tl::make_unexpected(over("bytes of a stop string", stop.size(), limits.stop_string_bytes_max, "limits.stop_string_bytes_max"));
     }
+  }
+  if (submit.supersedes.size() > supersedes_bytes_max) {
+    return core::fail(Errc::bad_argument, "supersedes: " + std::to_string(submit.supersedes.size()) + " bytes, want at most " +
+                                              std::to_string(supersedes_bytes_max) + ": name the channel shorter");
   }
   const auto& s = submit.sampling;
   if (!(s.temperature >= 0.0F) || s.temperature > 100.0F) return core::fail(Errc::bad_argument, "temperature: want a number from 0 to 100");
@@ -174,6 +181,7 @@ core::Result<sched::RouterCore::Admit> prepare(const core::Submit& submit, const
   request->required = submit.required;
   request->required = required_features(*request);
   request->traceparent = submit.traceparent;
+  request->supersedes = submit.supersedes;
 
   sched::RouterCore::Admit admit;
   admit.tenant_name = owner->name;

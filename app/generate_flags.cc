@@ -32,6 +32,7 @@ void GenerateFlags::add(CLI::App& command) {
   command.add_option("--logprobs", logprobs, "Report the K most probable tokens of each step");
   command.add_option("--class", service_class, "live, interactive or batch")->check(CLI::IsMember({"live", "interactive", "batch"}));
   command.add_option("--deadline-ms", deadline_ms, "The answer is worthless after this; refused at once when it cannot be met");
+  command.add_option("--supersedes", supersedes, "Channel: cancels its unfinished requests, and is cancelled by its next one");
   command.add_option("--request-id", request_id, "32 hex digits; default: drawn at random");
   command.add_flag("--json", json, "Print one JSON value");
 }
@@ -64,6 +65,7 @@ core::Result<sdk::Request> GenerateFlags::request() const {
   core::parse_service_class(service_class, parsed);
   made.service_class = static_cast<sdk::ServiceClass>(parsed);
   made.deadline = std::chrono::milliseconds(deadline_ms);
+  made.supersedes = supersedes;
   made.request_id = request_id;
   return made;
 }

@@ -33,6 +33,7 @@ struct GenerateFlags {
   std::uint32_t logprobs = 0;
   std::string service_class = "interactive";
   std::uint32_t deadline_ms = 0;
+  std::string supersedes;
   std::string request_id;
   bool json = false;
   CLI::App* app = nullptr;

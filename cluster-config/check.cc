@@ -293,6 +293,8 @@ void check_order(const Cluster& cluster, Report& report) {
   rise(t.restart_backoff_min, t.restart_backoff_max, "timings.restart_backoff_min", "timings.restart_backoff_max", true, report);
   const auto& s = cluster.spill;
   rise(s.free_low_percent, s.free_high_percent, "spill.free_low_percent", "spill.free_high_percent", false, report);
+  const auto& b = cluster.batching;
+  rise(b.input_token_cost, b.output_token_cost, "batching.input_token_cost", "batching.output_token_cost", true, report);
   rise(cluster.limits.frame_bytes_max, cluster.limits.credit_bytes, "limits.frame_bytes_max", "limits.credit_bytes", true, report);
 }
 

@@ -28,6 +28,9 @@ enum class Device : std::uint8_t { cpu = 0 };
 /// `automatic` = the best instruction set of the machine.
 enum class Isa : std::uint8_t { automatic = 0, scalar = 1, avx2 = 2, avx512 = 3 };
 
+/// When a replica lets a waiting request begin (sched/batcher_core.h says what each does).
+enum class Admission : std::uint8_t { prompt = 0, growth = 1, past_future = 2 };
+
 std::string_view to_string(Role value);
 std::string_view to_string(ModelKind value);
 std::string_view to_string(Device value);
@@ -141,6 +144,7 @@ struct Security {
 
 struct ClassRules {
   std::uint32_t queue_requests_max = 1024;  ///< places it adds to the waiting room of a router, which all classes share
+  core::Duration tpot{0};                   ///< promised time per output token; 0 = none
 };
 
 struct Tenant {
@@ -154,6 +158,17 @@ struct Tenant {
   std::vector<core::Rung> rungs;                      ///< the same, read
   std::uint32_t ladder_saturation_percent = 100;      ///< saturation from which the first rung is taken whatever else
   std::uint32_t ladder_saturation_step_percent = 25;  ///< and each further one, so much above the one before
+  std::uint32_t weight = 1;  ///< its share among tenants whose requests wait in one class at a replica
+};
+
+/// How each replica fills its steps and its pool.
+struct Batching {
+  Admission admission = Admission::growth;
+  std::uint32_t growth_blocks = 1;             ///< kept for each choice of a request before it begins; admission growth
+  std::uint32_t reserve_blocks = 0;            ///< kept for those that run before another begins
+  std::uint32_t answer_quantile_percent = 50;  ///< how long an answer is taken to be among the recent ones; admission past_future
+  std::uint32_t input_token_cost = 1;          ///< what a token costs its tenant
+  std::uint32_t output_token_cost = 2;
 };
 
 /// Bounds of every queue, table and loop.
@@ -252,6 +267,7 @@ struct Cluster {
   ClassRules batch{4096};
   std::map<std::string, Tenant> tenants;  ///< by name; never empty: without any in the file, one called "default"
   Limits limits;
+  Batching batching;
   Timings timings;
   Spill spill;
   Placement placement;

@@ -35,6 +35,7 @@ class Builder {
     read_tenants();
     read_security();
     read("limits", table_at(root_, "limits", "limits"), "limits", draft_.cluster.limits);
+    read("batching", table_at(root_, "batching", "batching"), "batching", draft_.cluster.batching);
     read("timings", table_at(root_, "timings", "timings"), "timings", draft_.cluster.timings);
     read("spill", table_at(root_, "spill", "spill"), "spill", draft_.cluster.spill);
     read_placement();

@@ -186,6 +186,15 @@ constexpr KeySpec class_keys[] = {
          .default_words = "1024; batch 4096",
          .sentence = "Places that the class adds to the waiting room of a router, which all classes share; beyond it requests are refused.",
          .example = "queue_requests_max = 256"}),
+    bind<ClassRules, &ClassRules::tpot>({.name = "tpot",
+                                         .type = Type::duration,
+                                         .min = 0,
+                                         .max = 60 * s,
+                                         .default_words = "none",
+                                         .sentence =
+                                             "Time per output token that the class is promised: while a stream of it generates, prompts "
+                                             "take no more of a step than that leaves, but at least an eighth.",
+                                         .example = "tpot = \"60ms\""}),
 };
 
 constexpr KeySpec tenant_keys[] = {
@@ -242,6 +251,13 @@ constexpr KeySpec tenant_keys[] = {
                                                                 .max = 100'000,
                                                                 .sentence = "Load on top of that from which each further rung is taken.",
                                                                 .example = "ladder_saturation_step_percent = 25"}),
+    bind<TenantEntry, &Tenant::weight>({.name = "weight",
+                                        .type = Type::count,
+                                        .unit = "shares",
+                                        .min = 1,
+                                        .max = 1000,
+                                        .sentence = "Share of a replica's work among tenants whose requests wait in one class.",
+                                        .example = "weight = 2"}),
 };
 
 constexpr KeySpec spill_keys[] = {
@@ -278,6 +294,7 @@ const PoolEntry pool_defaults{};
 const ClassRules class_defaults{};
 const TenantEntry tenant_defaults{};
 const Limits limit_defaults{};
+const Batching batching_defaults{};
 const Timings timing_defaults{};
 const Spill spill_defaults{};
 const Placement placement_defaults{};
@@ -299,6 +316,7 @@ std::span<const Section> all_sections() {
       {"security.clients[]", "A client known by its key.", client_keys, &client_defaults},
       {"security.tokens[]", "A client known by a bearer secret.", token_keys, &token_defaults},
       {"limits", "Bounds of every queue, table and loop.", limit_keys(), &limit_defaults},
+      {"batching", "How each replica fills its steps and its pool of KV blocks.", batching_keys(), &batching_defaults},
       {"timings", "Intervals and time-outs.", timing_keys(), &timing_defaults},
       {"spill", "When a full node hands streams to another.", spill_keys, &spill_defaults},
       {"placement", "How a router chooses the replica of a request.", placement_keys(), &placement_defaults},

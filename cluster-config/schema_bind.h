@@ -26,6 +26,7 @@ inline constexpr std::string_view class_words[] = {"live", "interactive", "batch
 inline constexpr std::string_view kind_words[] = {"gguf", "paced"};
 inline constexpr std::string_view device_words[] = {"cpu"};
 inline constexpr std::string_view isa_words[] = {"auto", "scalar", "avx2", "avx512"};
+inline constexpr std::string_view admission_words[] = {"prompt", "growth", "past_future"};
 inline constexpr std::string_view format_words[] = {"raw32", "raw16"};
 
 inline void assign(bool& member, const Value& value) {
@@ -91,6 +92,7 @@ constexpr KeySpec bind(KeySpec key) {
 }
 
 std::span<const KeySpec> limit_keys();
+std::span<const KeySpec> batching_keys();
 std::span<const KeySpec> timing_keys();
 std::span<const KeySpec> node_keys();
 std::span<const KeySpec> pool_keys();

@@ -1,4 +1,4 @@
-// Keys of [limits] and [timings]: the bound of every queue, table and loop, and every interval.
+// Keys of [limits], [batching] and [timings]: the bound of every queue, table and loop, what a replica decides by, every interval.
 #include "cluster-config/schema_bind.h"
 
 namespace spillway::config {
@@ -63,6 +63,37 @@ constexpr KeySpec limits[] = {
                                    "operations_max = 256"),
 };
 
+template <auto Member>
+constexpr KeySpec batch(std::string_view name, std::string_view unit, std::uint64_t min, std::uint64_t max, std::string_view sentence,
+                        std::string_view example) {
+  return bind<Batching, Member>(
+      {.name = name, .type = Type::count, .unit = unit, .min = min, .max = max, .sentence = sentence, .example = example});
+}
+
+constexpr KeySpec batching[] = {
+    bind<Batching, &Batching::admission>(
+        {.name = "admission",
+         .type = Type::choice,
+         .sentence = "When a waiting request begins: prompt = its prompt fits; growth = with room to grow; past_future = the pool is "
+                     "expected to last for all that run, by the lengths of recent answers.",
+         .example = "admission = \"past_future\"",
+         .words = admission_words}),
+    batch<&Batching::growth_blocks>("growth_blocks", "blocks", 0, 65'536,
+                                    "Room to grow for each choice of a request that begins, with admission = \"growth\".",
+                                    "growth_blocks = 4"),
+    batch<&Batching::reserve_blocks>("reserve_blocks", "blocks", 0, 1'000'000,
+                                     "Blocks kept for those that run before another request begins.", "reserve_blocks = 8"),
+    batch<&Batching::answer_quantile_percent>(
+        "answer_quantile_percent", "percent", 1, 99,
+        "How long an answer is taken to become, among the recent answers that were longer than it is, with admission = \"past_future\".",
+        "answer_quantile_percent = 70"),
+    batch<&Batching::input_token_cost>("input_token_cost", "units", 0, 1000, "What a prompt token costs its tenant in the fair queue.",
+                                       "input_token_cost = 1"),
+    batch<&Batching::output_token_cost>("output_token_cost", "units", 1, 1000,
+                                        "What a generated token costs its tenant in the fair queue; at least input_token_cost.",
+                                        "output_token_cost = 2"),
+};
+
 constexpr KeySpec timings[] = {
     time<&Timings::report_interval>("report_interval", 10 * ms, 10 * s, "How often a node reports its load to the routers.",
                                     "report_interval = \"100ms\""),
@@ -95,6 +126,9 @@ constexpr KeySpec timings[] = {
 
 std::span<const KeySpec> limit_keys() {
   return limits;
+}
+std::span<const KeySpec> batching_keys() {
+  return batching;
 }
 std::span<const KeySpec> timing_keys() {
   return timings;

@@ -92,7 +92,8 @@ struct Submit {
   std::uint64_t required = 0;
   std::string traceparent;
   bool resumed = false;
-  Resume resume;  ///< only when `resumed`
+  Resume resume;           ///< only when `resumed`
+  std::string supersedes;  ///< channel: unfinished requests of this tenant and channel are cancelled; empty = none
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -100,6 +101,7 @@ struct Submit {
     v("choices", s.choices), v("tokens_max", s.tokens_max), v("sampling", s.sampling), v("seed_set", s.seed_set), v("stop", s.stop);
     v("ignore_eos", s.ignore_eos), v("logprobs", s.logprobs), v("service_class", s.service_class), v("deadline", s.deadline);
     v("required", s.required), v("traceparent", s.traceparent), v("resumed", s.resumed), v("resume", s.resume);
+    v("supersedes", s.supersedes);
   }
 };
 

@@ -304,7 +304,8 @@ struct ReplicaReport {
   std::uint32_t tokens_per_second = 0;  ///< generated, over the last second
   Duration step_base{0};                ///< learnt coefficients of the step time: base + rows * step_row
   Duration step_row{0};
-  std::string isa;  ///< as in ReplicaInfo; routers pass it to clients in Accepted
+  std::string isa;           ///< as in ReplicaInfo; routers pass it to clients in Accepted
+  Duration step_context{0};  ///< and + attended tokens / 1,024 * step_context (sched/step_budget.h)
 
   /// A replica that has never loaded says nothing but its model: what it has and lacks is not known yet.
   bool told() const { return blocks_total != 0; }
@@ -317,7 +318,7 @@ struct ReplicaReport {
     v("blocks_used", s.blocks_used), v("streams", s.streams), v("queued", s.queued), v("prefill_tokens", s.prefill_tokens);
     v("decode_tokens", s.decode_tokens), v("tokens_per_second", s.tokens_per_second), v("step_base", s.step_base),
         v("step_row", s.step_row);
-    v("isa", s.isa);
+    v("isa", s.isa), v("step_context", s.step_context);
   }
   friend bool operator==(const ReplicaReport&, const ReplicaReport&) = default;
 };
@@ -342,6 +343,7 @@ struct NodeCounters {
   std::uint64_t rungs_defer = 0;    ///< to be begun later
   std::uint64_t refused_quota = 0;
   std::uint64_t refused_deadline = 0;
+  std::uint64_t streams_superseded = 0;  ///< cancelled because a newer request of their channel came
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -350,7 +352,8 @@ struct NodeCounters {
     v("exports_committed", s.exports_committed), v("export_blocks", s.export_blocks), v("export_bytes", s.export_bytes);
     v("imports_committed", s.imports_committed), v("preemptions", s.preemptions), v("tokens_generated", s.tokens_generated);
     v("prefix_hit_tokens", s.prefix_hit_tokens), v("rungs_shorter", s.rungs_shorter), v("rungs_model", s.rungs_model);
-    v("rungs_defer", s.rungs_defer), v("refused_quota", s.refused_quota), v("refused_deadline", s.refused_deadline);
+    v("rungs_defer", s.rungs_defer), v("refused_quota", s.refused_quota), v("refused_deadline", s.refused_deadline),
+        v("streams_superseded", s.streams_superseded);
   }
   friend bool operator==(const NodeCounters&, const NodeCounters&) = default;
 };

@@ -48,7 +48,7 @@ struct Request {
   ModelId model;
   std::vector<TokenId> prompt;   ///< never empty; begins with BOS where the model wants it
   std::uint32_t choices = 1;     ///< n
-  std::uint32_t tokens_max = 0;  ///< generated tokens of each choice, at least 1
+  std::uint32_t tokens_max = 0;  ///< generated tokens of each choice, at least 1 (prompt_only: 0)
   Sampling sampling;
   std::vector<std::string> stop;  ///< stop strings, UTF-8, none empty
   bool ignore_eos = false;
@@ -57,12 +57,15 @@ struct Request {
   std::uint64_t required = 0;  ///< bits of Feature
   std::uint64_t salt = 0;      ///< salt of the block names
   std::string traceparent;
+  std::string supersedes;    ///< channel of which only the newest request is worth anything; empty = none (sched/supersede.h)
+  bool prompt_only = false;  ///< nothing is generated: over when the prompt is computed (scoring). One choice, tokens_max 0
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("key", s.key), v("model", s.model), v("prompt", s.prompt), v("choices", s.choices), v("tokens_max", s.tokens_max);
     v("sampling", s.sampling), v("stop", s.stop), v("ignore_eos", s.ignore_eos), v("logprobs", s.logprobs);
     v("service_class", s.service_class), v("required", s.required), v("salt", s.salt), v("traceparent", s.traceparent);
+    v("supersedes", s.supersedes), v("prompt_only", s.prompt_only);
   }
   friend bool operator==(const Request&, const Request&) = default;
 };

@@ -33,6 +33,8 @@ struct Request {
   required @10 :UInt64;
   salt @11 :UInt64;
   traceparent @12 :Text;
+  supersedes @13 :Text;
+  promptOnly @14 :Bool;
 }
 
 struct TopEntry { token @0 :Int32; logprob @1 :Float32; }
@@ -208,6 +210,7 @@ struct ReplicaReport {
   stepBase @19 :Int64;
   stepRow @20 :Int64;
   isa @21 :Text;
+  stepContext @22 :Int64;
 }
 
 struct NodeCounters {
@@ -229,6 +232,7 @@ struct NodeCounters {
   rungsDefer @15 :UInt64;
   refusedQuota @16 :UInt64;
   refusedDeadline @17 :UInt64;
+  streamsSuperseded @18 :UInt64;
 }
 
 struct Report {
@@ -377,6 +381,7 @@ struct Submit {
   traceparent @16 :Text;
   resumed @17 :Bool;
   resume @18 :Resume;
+  supersedes @19 :Text;
 }
 
 struct Accepted {

@@ -67,7 +67,8 @@ SPILLWAY_WIRE(Sampling, SPILLWAY_F(temperature, Temperature), SPILLWAY_F(top_k, 
 SPILLWAY_WIRE(Request, SPILLWAY_F(key, Key), SPILLWAY_F(model, Model), SPILLWAY_F(prompt, Prompt), SPILLWAY_F(choices, Choices),
               SPILLWAY_F(tokens_max, TokensMax), SPILLWAY_F(sampling, Sampling), SPILLWAY_F(stop, Stop), SPILLWAY_F(ignore_eos, IgnoreEos),
               SPILLWAY_F(logprobs, Logprobs), SPILLWAY_F(service_class, ServiceClass), SPILLWAY_F(required, Required),
-              SPILLWAY_F(salt, Salt), SPILLWAY_F(traceparent, Traceparent));
+              SPILLWAY_F(salt, Salt), SPILLWAY_F(traceparent, Traceparent), SPILLWAY_F(supersedes, Supersedes),
+              SPILLWAY_F(prompt_only, PromptOnly));
 SPILLWAY_WIRE(TokenOut, SPILLWAY_F(token, Token), SPILLWAY_F(is_end, IsEnd), SPILLWAY_F(finish, Finish), SPILLWAY_F(logprob, Logprob),
               SPILLWAY_F(top, Top));
 SPILLWAY_WIRE(PageHeader, SPILLWAY_F(version, Version), SPILLWAY_F(format, Format), SPILLWAY_F(group, Group),
@@ -130,7 +131,7 @@ SPILLWAY_WIRE(ReplicaReport, SPILLWAY_F(index, Index), SPILLWAY_F(generation, Ge
               SPILLWAY_F(blocks_free, BlocksFree), SPILLWAY_F(blocks_used, BlocksUsed), SPILLWAY_F(streams, Streams),
               SPILLWAY_F(queued, Queued), SPILLWAY_F(prefill_tokens, PrefillTokens), SPILLWAY_F(decode_tokens, DecodeTokens),
               SPILLWAY_F(tokens_per_second, TokensPerSecond), SPILLWAY_F(step_base, StepBase), SPILLWAY_F(step_row, StepRow),
-              SPILLWAY_F(isa, Isa));
+              SPILLWAY_F(isa, Isa), SPILLWAY_F(step_context, StepContext));
 SPILLWAY_WIRE(NodeCounters, SPILLWAY_F(moves_committed, MovesCommitted), SPILLWAY_F(moves_aborted, MovesAborted),
               SPILLWAY_F(streams_restarted, StreamsRestarted), SPILLWAY_F(tokens_lost, TokensLost),
               SPILLWAY_F(streams_finished, StreamsFinished), SPILLWAY_F(streams_failed, StreamsFailed),
@@ -138,7 +139,8 @@ SPILLWAY_WIRE(NodeCounters, SPILLWAY_F(moves_committed, MovesCommitted), SPILLWA
               SPILLWAY_F(export_bytes, ExportBytes), SPILLWAY_F(imports_committed, ImportsCommitted), SPILLWAY_F(preemptions, Preemptions),
               SPILLWAY_F(tokens_generated, TokensGenerated), SPILLWAY_F(prefix_hit_tokens, PrefixHitTokens),
               SPILLWAY_F(rungs_shorter, RungsShorter), SPILLWAY_F(rungs_model, RungsModel), SPILLWAY_F(rungs_defer, RungsDefer),
-              SPILLWAY_F(refused_quota, RefusedQuota), SPILLWAY_F(refused_deadline, RefusedDeadline));
+              SPILLWAY_F(refused_quota, RefusedQuota), SPILLWAY_F(refused_deadline, RefusedDeadline),
+              SPILLWAY_F(streams_superseded, StreamsSuperseded));
 SPILLWAY_WIRE(Report, SPILLWAY_F(node, Node), SPILLWAY_F(name, Name), SPILLWAY_F(number, Number), SPILLWAY_F(pid, Pid),
               SPILLWAY_F(roles, Roles), SPILLWAY_F(draining, Draining), SPILLWAY_F(owned_streams, OwnedStreams),
               SPILLWAY_F(replicas, Replicas), SPILLWAY_F(counters, Counters));

@@ -73,14 +73,17 @@ void BatcherState::check_stream(const BatchStream& s, std::uint32_t slot, std::v
 void BatcherState::check_sets() const {
   std::size_t queued = 0;
   for (std::uint8_t c = 0; c < classes; ++c) {
-    for (const auto& key : queue_[c]) {
-      const auto& s = streams_[key.slot];
-      SPILLWAY_ASSERT(s.state == StreamState::queued && s.queue_class == c && s.arrival == key.arrival && s.deadline == key.deadline);
-      SPILLWAY_ASSERT(climbs_.contains({s.climb_at, key.slot}) == (c > 0));
-    }
     queued += queue_[c].size();
   }
-  SPILLWAY_ASSERT(queued == queued_ && climbs_.size() + queue_[0].size() == queued_);
+  std::size_t ageing = 0;
+  for (std::uint32_t slot = 0; slot < streams_.size(); ++slot) {
+    const auto& s = streams_[slot];
+    if (s.state != StreamState::queued) continue;
+    SPILLWAY_ASSERT(queue_[s.queue_class].contains(s.key.tenant, s.queue_key(slot)));
+    SPILLWAY_ASSERT(climbs_.contains({s.climb_at, slot}) == ages(s));
+    ageing += ages(s) ? 1 : 0;
+  }
+  SPILLWAY_ASSERT(queued == queued_ && climbs_.size() == ageing);
   for (std::size_t i = 0; i < running_.size(); ++i) {
     const auto& s = streams_[running_[i]];
     SPILLWAY_ASSERT(s.state == StreamState::running && s.admitted > 0);

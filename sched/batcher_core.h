@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -9,17 +10,32 @@
 #include "core/messages.h"
 #include "core/step.h"
 #include "sched/local_events.h"
+#include "sched/token_counters.h"
 
 namespace spillway::sched {
 
+/// When a queued stream may begin. Its known tokens must fit in any case, and room for `reserve_blocks` be left.
+enum class AdmissionPolicy : std::uint8_t {
+  prompt,       ///< as soon as they do
+  growth,       ///< with `growth_blocks` more for each of its choices
+  past_future,  ///< when the predicted peak of all that run stays within the pool (admission_forecast.h); growth until answers were seen
+};
+
 /// Limits of one replica's batcher; from the cluster file.
 struct BatcherLimits {
-  std::uint32_t step_tokens_max = 512;                    ///< token budget of one step: decodes take one each, prefill chunks the rest
-  std::uint32_t sequences_max = 256;                      ///< running choices
-  std::uint32_t queue_max = 1024;                         ///< Runs accepted and not yet running
-  std::uint32_t reserve_blocks = 0;                       ///< blocks kept free for running streams before a new one is admitted
-  std::uint32_t growth_blocks = 1;                        ///< and for each choice of the new one; 0 = it fits when its prompt does
-  core::Duration ageing{std::chrono::seconds(10)};        ///< a queued Run climbs one class per this much waiting
+  std::uint32_t step_tokens_max = 512;  ///< token budget of one step: decodes take one each, prefill chunks the rest
+  std::uint32_t sequences_max = 256;    ///< running choices
+  std::uint32_t queue_max = 1024;       ///< Runs accepted and not yet running
+  std::uint32_t reserve_blocks = 0;     ///< blocks kept free for running streams before a new one is admitted
+  AdmissionPolicy admission = AdmissionPolicy::growth;
+  std::uint32_t growth_blocks = 1;               ///< and for each choice of the new one; 0 = it fits when its prompt does
+  std::uint32_t answer_quantile_permille = 500;  ///< past_future: of the recent answers, how long one is taken to be
+  /// A queued Run climbs one class per this much waiting, and in the first class then goes before all deadlines of its tenant. 0 = never.
+  core::Duration ageing{std::chrono::seconds(10)};
+  /// Time per output token that a class is promised, 0 = none: while a stream of it decodes, prompts take no more of a step than that.
+  std::array<core::Duration, 3> tpot{};
+  TokenCosts token_costs{};
+  TenantWeights tenant_weights{};                         ///< shares of tenants that wait in one class; unnamed ones have 1
   core::Duration ended_memory{std::chrono::seconds(30)};  ///< how long epochs of ended streams are remembered
   std::uint32_t ended_memory_max = 65536;
 };

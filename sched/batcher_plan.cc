@@ -20,9 +20,11 @@ std::optional<core::StepPlan> BatcherState::plan_step(Instant now, Actions& out)
   budget_ = limits.step_tokens_max - kept_back;
   assign_decodes(now, out);
   budget_ += kept_back;
+  step_budget_ = step_budget();
   assign_prefills(now, out);
 
   core::StepPlan plan;
+  attended_ = 0;
   plan.items.reserve(scheduled_.size());
   std::size_t kept = 0;
   for (const auto& e : scheduled_) {
@@ -48,12 +50,30 @@ std::uint32_t BatcherState::prompt_budget() const {
   return prompts ? share : 0;
 }
 
+StepBudget BatcherState::step_budget() const {
+  StepNeeds needs{.rows_max = limits.step_tokens_max};
+  for (const auto& e : scheduled_) {
+    const auto& s = streams_[e.slot];
+    if (s.state != StreamState::running) continue;  // preempted since
+    const auto& c = s.choices[e.choice];
+    needs.decodes += c.chunk;
+    needs.decode_attended += attended_by(c.computed, c.chunk);
+    const auto tpot = limits.tpot[std::min<std::size_t>(s.service_class(), classes - 1)];
+    if (tpot > core::Duration{0} && (needs.tpot == core::Duration{0} || tpot < needs.tpot)) needs.tpot = tpot;
+  }
+  return {step_time_.costs(), needs};
+}
+
 void BatcherState::climb(Instant now) {
   while (!climbs_.empty() && climbs_.begin()->first <= now) {
     const auto slot = climbs_.begin()->second;
     auto& s = streams_[slot];
     dequeue(slot);
-    --s.queue_class;
+    if (s.queue_class > 0) {
+      --s.queue_class;
+    } else {
+      s.overdue = true;
+    }
     s.climb_at += limits.ageing;
     enqueue(slot);
   }
@@ -159,7 +179,10 @@ void BatcherState::assign_chunks(std::uint32_t slot, Instant now, Actions& out) 
     const auto& c = s.choices[i];
     if (c.over() || c.waits || c.chunk > 0) continue;
     adopt(s, i);
-    if (!assign(slot, i, std::min(s.limit(i) - c.computed, budget_), now, out)) return;
+    auto rows = step_budget_.prompt_rows(c.computed, std::min(s.limit(i) - c.computed, budget_));
+    if (rows == 0) rows = budget_ = 1;  // who was admitted gets a row, and the step is full
+    step_budget_.take(c.computed, rows);
+    if (!assign(slot, i, rows, now, out)) return;
   }
 }
 
@@ -190,7 +213,7 @@ void BatcherState::adopt(BatchStream& s, std::uint32_t choice) {
 
 std::uint32_t BatcherState::queue_head() const {
   for (const auto& queue : queue_) {
-    if (!queue.empty()) return queue.begin()->slot;
+    if (const auto head = queue.head()) return head->slot;
   }
   SPILLWAY_ASSERT(queued_ > 0);
   return no_slot;
@@ -199,17 +222,20 @@ std::uint32_t BatcherState::queue_head() const {
 bool BatcherState::admit(std::uint32_t slot) {
   auto& s = streams_[slot];
   if (admitted_choices_ + reserved_choices_ + s.unfinished > limits.sequences_max) return false;
-  const bool alone = running_.empty();
-  // A head that did not fit is looked at again when there are more blocks than then (or nobody else to wait for).
-  if (!alone && blocked_arrival_ == s.arrival && ledger.available() <= blocked_available_) return false;
+  // A head that did not fit is looked at again when something was freed since (or there is nobody else to wait for).
+  if (!running_.empty() && blocked_arrival_ == s.arrival && ledger.available() <= blocked_available_ &&
+      (limits.admission != AdmissionPolicy::past_future || releases_ == blocked_releases_))
+    return false;
   const auto m = match(s);
-  // Room to grow is kept for it and for those that run; with nobody running there is nothing to wait for.
-  const std::uint32_t margin = alone ? 0 : s.unfinished * limits.growth_blocks + limits.reserve_blocks;
-  if (ledger.available() - m.cached < m.need + margin) {
+  if (!decide_admission(s, m).admitted()) {
     blocked_arrival_ = s.arrival;
     blocked_available_ = ledger.available();
+    blocked_releases_ = releases_;
     return false;
   }
+  // What it brings along was served, and charged, before: where it comes from, or here before it was preempted.
+  const bool fresh = std::all_of(s.choices.begin(), s.choices.end(), [](const BatchChoice& c) { return c.tokens.empty(); });
+  if (fresh) queue_[s.queue_class].counters().charge_input(s.key.tenant, s.prompt());
   dequeue(slot);
   s.admitted = next_admission_++;
   ++admitted_streams_;
@@ -307,6 +333,7 @@ void BatcherState::emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t
     plan.copies.push_back({c.copy_from, c.table[c.computed / block_tokens], c.computed % block_tokens});
   }
   const std::uint32_t end = c.computed + c.chunk;
+  attended_ += attended_by(c.computed, c.chunk);
   auto& item = plan.items.emplace_back();
   item.sequence = c.sequence;
   item.first_position = c.computed;
@@ -323,7 +350,7 @@ void BatcherState::emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t
     item.samples.push_back({target.sequence, static_cast<std::uint32_t>(target.tokens.size())});
     targets_.push_back({slot, i});
   };
-  if (end == s.known(c)) sample(choice);
+  if (end == s.known(c) && !s.request->prompt_only) sample(choice);
   if (s.waiting > 0 && choice == s.leader && end == s.prompt()) {
     for (std::uint32_t i = 0; i < s.choices.size(); ++i) {
       if (s.choices[i].waits && s.choices[i].tokens.empty()) sample(i);

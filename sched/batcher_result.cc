@@ -8,7 +8,7 @@ namespace spillway::sched {
 void BatcherState::on_result(const core::StepResult& result, Instant now, Actions& out) {
   if (!in_flight_ || result.step != step_) return;  // of a worker that failed since
   in_flight_ = false;
-  if (result.rows > 0 && result.elapsed.count() > 0) step_time_.learn(result.rows, result.elapsed);
+  if (result.rows > 0 && result.elapsed.count() > 0) step_time_.learn(result.rows, attended_, result.elapsed);
   SPILLWAY_ASSERT(result.sampled.size() == targets_.size());
   take_rows(out);
   for (std::size_t i = 0; i < targets_.size(); ++i) {
@@ -19,6 +19,7 @@ void BatcherState::on_result(const core::StepResult& result, Instant now, Action
     SPILLWAY_ASSERT(sampled.sequence == s.choices[choice].sequence && sampled.index == s.choices[choice].tokens.size());
     take_token(slot, choice, sampled.out);
   }
+  end_prompt_only();
   // Tokens leave before anything that says the stream stopped.
   flush_tokens(now, out);
   for (const auto& e : scheduled_) {
@@ -64,13 +65,30 @@ void BatcherState::take_token(std::uint32_t slot, std::uint32_t choice, const co
   auto& told = run.tokens.back();
   if (told.finish == core::FinishReason::none && index + 1 >= s.request->tokens_max) told.finish = core::FinishReason::length;
   if (!told.is_end) c.tokens.push_back(told.token);
-  ++counters.tokens_generated;
+  if (!s.request->prompt_only) {
+    ++counters.tokens_generated;
+    queue_[s.queue_class].counters().charge_output(s.key.tenant, 1);
+  }
   if (told.finish == core::FinishReason::none) return;
   c.finish = told.finish;
+  const bool whole = (c.finish == core::FinishReason::stop || c.finish == core::FinishReason::length) && !s.request->prompt_only;
+  if (whole) answers_[std::min<std::size_t>(s.service_class(), classes - 1)].record(static_cast<std::uint32_t>(c.tokens.size()));
   release_table(c);
   close_sequence(s, c);
   --s.unfinished;
   --admitted_choices_;
+}
+
+void BatcherState::end_prompt_only() {
+  for (const auto& [slot, choice] : scheduled_) {
+    const auto& s = streams_[slot];
+    if (s.state == StreamState::ending || !s.request->prompt_only) continue;
+    if (const auto& c = s.choices[choice]; c.over() || c.computed < s.known(c)) continue;
+    core::TokenOut end;  // says that it is over, and counts as no token
+    end.is_end = true;
+    end.finish = core::FinishReason::length;
+    take_token(slot, choice, end);
+  }
 }
 
 void BatcherState::flush_tokens(Instant now, Actions& out) {

@@ -26,7 +26,10 @@ std::optional<core::Error> malformed(const core::Run& run, const core::ReplicaIn
   const auto& request = *run.request;
   if (run.choices.empty() || run.choices.size() != request.choices)
     return bad("a Run with " + std::to_string(run.choices.size()) + " choices of a request for " + std::to_string(request.choices));
-  if (request.tokens_max == 0) return bad("tokens_max = 0: want at least 1");
+  if (request.tokens_max == 0 && !request.prompt_only) return bad("tokens_max = 0: want at least 1");
+  if (request.prompt_only && (request.tokens_max != 0 || request.choices != 1))
+    return bad("a request without output for " + std::to_string(request.tokens_max) + " tokens and " + std::to_string(request.choices) +
+               " choices: want 0 tokens and one choice");
   const auto known_token = [&info](core::TokenId id) {
     return id >= 0 && (info.vocabulary == 0 || static_cast<std::uint32_t>(id) < info.vocabulary);
   };
@@ -36,7 +39,8 @@ std::optional<core::Error> malformed(const core::Run& run, const core::ReplicaIn
     tokens_known = tokens_known && std::all_of(choice.tokens.begin(), choice.tokens.end(), known_token);
     if (choice.finish != core::FinishReason::none) continue;
     alive = true;
-    if (choice.tokens.size() >= request.tokens_max) return bad("a choice that is not over has tokens_max tokens already");
+    if (choice.tokens.size() >= request.tokens_max + (request.prompt_only ? 1U : 0U))
+      return bad("a choice that is not over has tokens_max tokens already");
   }
   if (!tokens_known) return bad("a token outside the vocabulary of " + std::to_string(info.vocabulary));
   if (!alive) return bad("a Run whose choices are all over");
@@ -57,7 +61,8 @@ std::optional<core::Error> BatcherState::capacity_refusal(const core::Request& r
                 " sequences of this replica");
   // The last token generated is never fed back, so its row is not needed.
   const std::uint64_t shared = prompt / block_tokens;
-  const std::uint64_t own = (length - 1 + block_tokens - 1) / block_tokens - shared;
+  const std::uint64_t rows = request.prompt_only ? prompt : length - 1;
+  const std::uint64_t own = (rows + block_tokens - 1) / block_tokens - shared;
   const std::uint64_t need = shared + own * unfinished;
   if (need > ledger.total())
     return none(std::to_string(length) + " tokens in " + std::to_string(unfinished) + " choices need " + std::to_string(need) +
@@ -89,14 +94,19 @@ void BatcherState::refuse(const core::Run& run, core::Error&& error, Instant now
        out);
 }
 
-bool BatcherState::make_room_in_queue(std::uint8_t service_class, Instant now, Actions& out) {
+bool BatcherState::make_room_in_queue(std::uint8_t service_class, core::TenantId tenant, Instant now, Actions& out) {
   if (queued_ < limits.queue_max) return true;
   for (std::uint8_t c = classes - 1; c > service_class; --c) {
-    if (queue_[c].empty()) continue;
-    give_back(queue_[c].rbegin()->slot, core::Errc::queue_full, "a more urgent request needed the place in the queue", now, out);
+    const auto last = queue_[c].last();
+    if (!last) continue;
+    give_back(*last, core::Errc::queue_full, "a more urgent request needed the place in the queue", now, out);
     return true;
   }
-  return false;
+  // A tenant that fills the queue may not lock the others out of it.
+  const auto last = queue_[service_class].beyond_share(tenant);
+  if (!last) return false;
+  give_back(*last, core::Errc::queue_full, "a tenant with fewer requests here needed the place in the queue", now, out);
+  return true;
 }
 
 void BatcherState::on_run(const core::Run& run, Instant now, Actions& out) {
@@ -118,8 +128,8 @@ void BatcherState::on_run(const core::Run& run, Instant now, Actions& out) {
   if (draining) return refuse(run, {core::Errc::draining, "this node is draining"}, now, out);
   if (auto error = refusal(run)) return refuse(run, std::move(*error), now, out);
   const auto service_class = std::min<std::uint8_t>(static_cast<std::uint8_t>(run.request->service_class), classes - 1);
-  if (!make_room_in_queue(service_class, now, out)) {
-    const auto step = step_time_.base() + step_time_.row() * limits.step_tokens_max;
+  if (!make_room_in_queue(service_class, run.key.tenant, now, out)) {
+    const auto step = step_time(step_time_.costs(), limits.step_tokens_max, 0);
     const auto wait = std::clamp<core::Duration>(step * 8, std::chrono::milliseconds(50), std::chrono::seconds(2));
     return refuse(run, {core::Errc::queue_full, "the queue of " + std::to_string(limits.queue_max) + " is full", wait}, now, out);
   }
@@ -246,6 +256,7 @@ core::ReplicaReport BatcherState::report(Instant now) const {
   r.tokens_per_second = rate_.last_second(now);
   r.step_base = step_time_.base();
   r.step_row = step_time_.row();
+  r.step_context = step_time_.context();
   r.isa = info.isa;
   return r;
 }

@@ -26,6 +26,7 @@ BatcherState::BatcherState(core::ReplicaRef self_ref, const core::ReplicaInfo& r
     : self(self_ref), info(replica_info), limits(batcher_limits), ledger(replica_info.blocks) {
   SPILLWAY_ASSERT(limits.step_tokens_max > 0);
   SPILLWAY_ASSERT(limits.sequences_max > 0);
+  for (std::uint8_t c = 0; c < classes; ++c) queue_.emplace_back(limits.token_costs, limits.tenant_weights);
 }
 
 std::uint32_t BatcherState::find_slot(const Identity& identity) const {
@@ -79,15 +80,15 @@ std::uint32_t BatcherState::create(const core::Run& run, Instant now) {
 void BatcherState::enqueue(std::uint32_t slot) {
   auto& s = streams_[slot];
   s.state = StreamState::queued;
-  queue_[s.queue_class].insert({s.deadline, s.arrival, slot});
-  if (s.queue_class > 0) climbs_.emplace(s.climb_at, slot);
+  queue_[s.queue_class].insert(s.key.tenant, s.queue_key(slot));
+  if (ages(s)) climbs_.emplace(s.climb_at, slot);
   ++queued_;
 }
 
 void BatcherState::dequeue(std::uint32_t slot) {
   auto& s = streams_[slot];
-  SPILLWAY_ASSERT(queue_[s.queue_class].erase({s.deadline, s.arrival, slot}) == 1);
-  if (s.queue_class > 0) climbs_.erase({s.climb_at, slot});
+  SPILLWAY_ASSERT(queue_[s.queue_class].erase(s.key.tenant, s.queue_key(slot)));
+  if (ages(s)) climbs_.erase({s.climb_at, slot});
   --queued_;
 }
 
@@ -145,6 +146,7 @@ void BatcherState::release_stream(std::uint32_t slot) {
 }
 
 void BatcherState::release_table(BatchChoice& choice) {
+  if (!choice.table.empty()) ++releases_;
   // Last block first: of a cached prefix the tail is then evicted before the head, which is of use to more.
   for (auto it = choice.table.rbegin(); it != choice.table.rend(); ++it) ledger.drop_table(*it);
   choice.table.clear();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <deque>
 #include <map>
 #include <set>
@@ -9,13 +10,16 @@
 #include <utility>
 #include <vector>
 
+#include "sched/admission_forecast.h"
 #include "sched/batcher_core.h"
 #include "sched/block_ledger.h"
+#include "sched/class_queue.h"
+#include "sched/step_budget.h"
 #include "sched/step_time.h"
 
 namespace spillway::sched {
 
-/// What BatcherCore hides, in the files batcher_{state,plan,result,export,import,check}.cc. Not for other folders.
+/// What BatcherCore hides, in the files batcher_{state,run,plan,admit,result,export,import,check}.cc. Not for other folders.
 
 inline constexpr std::uint32_t no_slot = 0xffffffffU;
 
@@ -61,7 +65,8 @@ struct BatchStream {
   Instant climb_at{};  ///< queued: when it climbs to the next class
   std::uint64_t arrival = 0;
   std::uint64_t admitted = 0;    ///< order of admission; 0 = still in the queue
-  std::uint8_t queue_class = 0;  ///< effective class in the queue
+  std::uint8_t queue_class = 0;  ///< effective class in the queue; the one it was admitted from
+  bool overdue = false;          ///< queued in the first class for as long as a class takes: goes before all deadlines of its tenant
   bool opened = false;           ///< the worker knows its sequences
   bool in_flight = false;        ///< has rows in the step in flight
   std::uint32_t unfinished = 0;  ///< choices
@@ -74,6 +79,7 @@ struct BatchStream {
   /// Rows still to be computed before each choice's next token.
   std::uint64_t rows_left() const;
   std::uint8_t service_class() const { return static_cast<std::uint8_t>(request->service_class); }
+  QueueKey queue_key(std::uint32_t slot) const { return {overdue ? Instant{} : deadline, arrival, slot}; }
   /// Prompt and generated tokens of a choice.
   std::uint32_t known(const BatchChoice& c) const { return prompt() + static_cast<std::uint32_t>(c.tokens.size()); }
   /// Where the choice's next rows must end: the leader stops at the end of the prompt, where the others fork off.
@@ -182,12 +188,6 @@ class BatcherState {
   bool idle() const { return by_identity_.empty() && ending_.empty() && imports_.empty(); }
 
  private:
-  struct QueueKey {
-    Instant deadline;
-    std::uint64_t arrival;
-    std::uint32_t slot;
-    friend auto operator<=>(const QueueKey&, const QueueKey&) = default;
-  };
   struct Scheduled {
     std::uint32_t slot;
     std::uint32_t choice;
@@ -209,6 +209,7 @@ class BatcherState {
     std::uint32_t leader = 0;         ///< of them
   };
   static constexpr std::uint8_t classes = 3;
+  static constexpr std::uint32_t answers_min = 32;  // of a class, before a forecast is made from them
 
   // batcher_state.cc
   BatchStream* find(const StreamKey& key, const Epoch& epoch);
@@ -216,6 +217,8 @@ class BatcherState {
   /// A new stream from a Run, without blocks, in a slot of its own.
   std::uint32_t create(const core::Run& run, Instant now);
   void enqueue(std::uint32_t slot);
+  /// A queued stream that gets older has an entry in climbs_.
+  bool ages(const BatchStream& s) const { return limits.ageing > core::Duration{0} && !s.overdue; }
   void dequeue(std::uint32_t slot);
   void insert_running(std::uint32_t slot);
   void erase_running(std::uint32_t slot);
@@ -246,8 +249,8 @@ class BatcherState {
   std::optional<core::Error> refusal(const core::Run& run) const;
   std::optional<core::Error> capacity_refusal(const core::Request& request, std::uint32_t unfinished) const;
   void refuse(const core::Run& run, core::Error&& error, Instant now, Actions& out);
-  /// False when the queue is full and holds nothing less urgent.
-  bool make_room_in_queue(std::uint8_t service_class, Instant now, Actions& out);
+  /// False when the queue is full and holds nothing less urgent and nothing of a tenant beyond its share.
+  bool make_room_in_queue(std::uint8_t service_class, core::TenantId tenant, Instant now, Actions& out);
   void expire(Instant now, Actions& out);
 
   // batcher_plan.cc
@@ -259,6 +262,8 @@ class BatcherState {
   BlockId allocate_or_preempt(std::uint32_t slot, Instant now, Actions& out);
   void adopt(BatchStream& s, std::uint32_t choice);
   std::uint32_t prompt_budget() const;
+  /// What the decodes assigned leave to prompts by the targets of their classes.
+  StepBudget step_budget() const;
   bool lacks_rows(const BatchStream& s) const;
   std::uint32_t queue_head() const;
   bool admit(std::uint32_t slot);
@@ -267,9 +272,18 @@ class BatcherState {
   void start(BatchStream& s, const Match& m);
   void emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t slot, core::StepPlan& plan);
 
+  // batcher_admit.cc
+  AdmissionDecision decide_admission(const BatchStream& s, const Match& m) const;
+  AdmissionDecision forecast(const BatchStream& s, const Match& m) const;
+  /// KV tokens of the choice's blocks; of a shared block its part.
+  std::uint32_t held_tokens(const BatchChoice& c) const;
+  std::uint32_t tokens_to_come(const BatchStream& s, const BatchChoice& c) const;
+
   // batcher_result.cc
   void take_rows(Actions& out);
   void take_token(std::uint32_t slot, std::uint32_t choice, const core::TokenOut& token);
+  /// Requests without output whose prompt is computed are over.
+  void end_prompt_only();
   void flush_tokens(Instant now, Actions& out);
 
   // batcher_export.cc
@@ -299,7 +313,7 @@ class BatcherState {
   std::unordered_map<Identity, std::uint32_t, StreamIdentityHash> by_identity_;  // looked up, never iterated
   std::vector<std::uint32_t> running_;                                           // by class, then order of admission
   std::vector<std::uint32_t> ending_;
-  std::set<QueueKey> queue_[classes];
+  std::vector<ClassQueue> queue_;  // by class
   std::set<std::pair<Instant, std::uint32_t>> climbs_;
   std::set<std::pair<Instant, std::uint32_t>> deadlines_;
   std::uint32_t queued_ = 0;
@@ -323,14 +337,19 @@ class BatcherState {
   std::uint64_t step_ = 0;
   bool in_flight_ = false;
   std::uint32_t budget_ = 0;
+  StepBudget step_budget_;
   bool preempted_ = false;
+  std::uint64_t attended_ = 0;  // tokens that the rows of the step attend to
   std::vector<Scheduled> scheduled_;
   std::vector<Scheduled> targets_;  // one per sample target of the plan, in order
   std::vector<core::SequenceId> closes_;
   std::vector<std::uint32_t> order_;     // scratch
   DecodeStart decode_start_;             // whom to begin with when the budget did not reach everyone
   std::uint64_t blocked_arrival_ = 0;    // head of the queue that did not fit ...
-  std::uint32_t blocked_available_ = 0;  // ... with so many blocks available
+  std::uint32_t blocked_available_ = 0;  // ... with so many blocks available ...
+  std::uint64_t blocked_releases_ = 0;   // ... and so many tables released by then
+  std::uint64_t releases_ = 0;
+  std::array<AnswerLengths, classes> answers_;
 
   StepTime step_time_;
   RateWindow rate_;

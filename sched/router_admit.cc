@@ -46,6 +46,8 @@ core::Result<void> RouterState::check_admission(const RouterCore::Admit& admit, 
   const core::Request& request = *admit.request;
   if (draining) return fail(Errc::draining, "node " + name + " is draining: submit at another router");
   if (request.prompt.empty()) return fail(Errc::bad_argument, "the prompt is empty");
+  if (request.prompt_only && (request.tokens_max != 0 || request.choices != 1))
+    return fail(Errc::bad_argument, "a request without output: want max_tokens 0 and n 1");
   if (request.choices == 0 || request.choices > 1024) return fail(Errc::bad_argument, "n = " + text(request.choices) + ": want 1 to 1024");
   if ((request.required & ~core::known_features) != 0) {
     return fail(Errc::unsupported, "this build lacks " + feature_names(request.required & ~core::known_features));
@@ -95,15 +97,22 @@ core::Result<void> RouterState::check_replicas(const RouterCore::Admit& admit, I
 }
 
 /// Fits tokens_max to the context and, where it was left open, to the largest pool.
-core::Result<bool> RouterState::fit_tokens_max(core::ModelId model, std::uint64_t prompt, std::uint32_t choices,
-                                               std::uint32_t& tokens_max) const {
-  const ModelReplicas& replicas = views.of(model);
+core::Result<bool> RouterState::fit_tokens_max(const core::Request& request, std::uint32_t& tokens_max) const {
+  const std::uint64_t prompt = request.prompt.size();
+  const std::uint32_t choices = request.choices;
+  const ModelReplicas& replicas = views.of(request.model);
   const std::uint64_t context = replicas.context_max;
   const std::uint64_t blocks = replicas.blocks_max;
   if (context == 0) return false;
   if (prompt >= context) {
     return fail(Errc::bad_argument,
                 "the prompt has " + text(prompt) + " tokens, the context of the model " + text(context) + ": one must be left to generate");
+  }
+  if (request.prompt_only) {
+    const std::uint64_t own = (prompt + block_tokens - 1) / block_tokens;
+    if (own > blocks)
+      return fail(Errc::no_capacity, text(prompt) + " tokens: " + text(own) + " blocks, and the largest replica has " + text(blocks));
+    return true;
   }
   const bool open = tokens_max == 0;
   const std::uint64_t wanted = std::min<std::uint64_t>(open ? limits.output_tokens_max : tokens_max, context - prompt);
@@ -125,14 +134,15 @@ core::Result<bool> RouterState::fit_tokens_max(core::ModelId model, std::uint64_
 core::Result<bool> RouterState::fit(RouterStream& s) const {
   if (s.fitted) return true;
   std::uint32_t tokens_max = s.request->tokens_max;
-  auto known = fit_tokens_max(s.request->model, s.request->prompt.size(), s.request->choices, tokens_max);
+  auto known = fit_tokens_max(*s.request, tokens_max);
   if (!known || !*known) return known;
   for (RouterChoice& choice : s.choices) {
     if (choice.tokens.size() > tokens_max) {
       return fail(Errc::bad_argument, text(choice.tokens.size()) + " tokens brought along, tokens_max is " + text(tokens_max));
     }
     // The death came between the last token and the word that it was the last.
-    if (choice.finish == core::FinishReason::none && choice.tokens.size() == tokens_max) choice.finish = core::FinishReason::length;
+    if (choice.finish == core::FinishReason::none && choice.tokens.size() == tokens_max && !s.request->prompt_only)
+      choice.finish = core::FinishReason::length;
   }
   if (tokens_max != s.request->tokens_max) {
     auto request = std::make_shared<core::Request>(*s.request);
@@ -230,6 +240,7 @@ void RouterState::begin(const RouterCore::Admit& admit, const LadderStep& step, 
   if (!stream.deferred) waiting_.insert(wait_key(stream));
   by_client_[admit.client].insert(key);
   ++by_tenant_[key.tenant];
+  if (!supersede(stream, admit.resumed, now, out)) return;
   if (stream.over()) {
     out.emplace_back(RouterCore::ToClient{stream.client, key, accepted(stream, {})});
     deliver(stream, now, out);
@@ -249,6 +260,19 @@ void RouterState::count_rungs(core::TenantId tenant, const LadderStep& step) {
       case core::Rung::Kind::defer: ++counters.rungs_defer; break;
     }
   }
+}
+
+bool RouterState::supersede(RouterStream& s, bool resumed, Instant now, Actions& out) {
+  if (s.request->supersedes.empty()) return true;
+  const auto end = [&](RouterStream& older) {
+    ++counters.streams_superseded;
+    cancel_runs(older, out);
+    end_choices(older, core::FinishReason::cancelled, now, out);
+  };
+  const auto decision = channels_.enter(s.key.tenant, s.request->supersedes, s.key, resumed);
+  for (const StreamKey& key : decision.cancel) end(*find(key));
+  if (decision.superseded) end(s);
+  return !decision.superseded;
 }
 
 /// A running stream is submitted again: this client is its client from now on, and goes on after the tokens it has.

@@ -298,6 +298,7 @@ core::NodeCounters RouterState::own_counters() const {
   sum.rungs_defer = counters.rungs_defer;
   sum.refused_quota = counters.refused_quota;
   sum.refused_deadline = counters.refused_deadline;
+  sum.streams_superseded = counters.streams_superseded;
   return sum;
 }
 

@@ -53,7 +53,7 @@ std::optional<core::Duration> RouterState::best_time(const RouterStream& probe, 
 std::shared_ptr<core::Request> RouterState::request_on(const RouterCore::Admit& admit, const LadderStep& step) {
   if (step.changed == 0) return admit.request;
   auto request = std::make_shared<core::Request>(*admit.request);
-  request->tokens_max = step.tokens_max;
+  if (!request->prompt_only) request->tokens_max = step.tokens_max;
   if (step.model == request->model) return request;
   request->model = step.model;
   for (const RouterCore::Alternative& other : admit.alternatives) {
@@ -65,9 +65,9 @@ std::shared_ptr<core::Request> RouterState::request_on(const RouterCore::Admit& 
 core::Result<AdmissionPlan> RouterState::plan_options(const RouterCore::Admit& admit, Instant now) {
   const core::Request& asked = *admit.request;
   const TenantRules& rules = rules_of(asked.key.tenant);
-  const bool open = asked.tokens_max == 0;
-  std::uint32_t tokens_max = asked.tokens_max;
-  const auto known = fit_tokens_max(asked.model, asked.prompt.size(), asked.choices, tokens_max);
+  const bool open = asked.tokens_max == 0 && !asked.prompt_only;
+  std::uint32_t tokens_max = asked.prompt_only ? 1 : asked.tokens_max;  // a request without output cannot be made shorter
+  const auto known = fit_tokens_max(asked, tokens_max);
   if (!known) return tl::make_unexpected(known.error());
   const auto available = [&](core::ModelId model) {
     return std::any_of(admit.alternatives.begin(), admit.alternatives.end(), [&](const auto& other) { return other.model == model; }) &&
@@ -76,10 +76,11 @@ core::Result<AdmissionPlan> RouterState::plan_options(const RouterCore::Admit& a
   std::vector<AdmissionEstimate> estimates;
   for (LadderStep& step : ladder_steps(rules.ladder, tokens_max, asked.model, available)) {
     const auto request = request_on(admit, step);
-    const auto fitted = fit_tokens_max(step.model, request->prompt.size(), asked.choices, step.tokens_max);
+    const auto fitted = fit_tokens_max(*request, step.tokens_max);
     if (!fitted) continue;
     AdmissionEstimate& estimate = estimates.emplace_back();
-    const std::uint64_t output = step.tokens_max == 0 ? limits.output_tokens_max : step.tokens_max;
+    std::uint64_t output = step.tokens_max == 0 ? limits.output_tokens_max : step.tokens_max;
+    if (asked.prompt_only) output = 0;
     estimate.cost = request->prompt.size() + output * asked.choices;
     // While nobody has told how long an open answer may become, it is not refused for what it might.
     if (open && !*fitted) estimate.cost = std::min(estimate.cost, rules.bucket.burst_tokens);

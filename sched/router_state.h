@@ -17,6 +17,7 @@
 #include "sched/placement.h"
 #include "sched/prefix_hints.h"
 #include "sched/router_core.h"
+#include "sched/supersede.h"
 
 /// What RouterCore hides, in the files router_{core,admit,quota,place,run,tokens,moves,operations}.cc. Not for other folders.
 namespace spillway::sched {
@@ -182,6 +183,8 @@ class RouterState {
   // router_admit.cc
   void admit(const RouterCore::Admit& admit, Instant now, Actions& out);
   void attach(RouterStream& s, const RouterCore::Admit& admit, Instant now, Actions& out);
+  /// Ends the older streams of its channel. False: the stream itself is older than what is there, and over.
+  bool supersede(RouterStream& s, bool resumed, Instant now, Actions& out);
 
   // router_quota.cc
   void on(core::NodeId from, const core::QuotaAsk& message, Instant now, Actions& out);
@@ -281,7 +284,7 @@ class RouterState {
   core::Result<void> check_admission(const RouterCore::Admit& admit, Instant now) const;
   core::Result<void> check_replicas(const RouterCore::Admit& admit, Instant now) const;
   /// False while no replica of the model has told what it has.
-  core::Result<bool> fit_tokens_max(core::ModelId model, std::uint64_t prompt, std::uint32_t choices, std::uint32_t& tokens_max) const;
+  core::Result<bool> fit_tokens_max(const core::Request& request, std::uint32_t& tokens_max) const;
   core::Result<bool> fit(RouterStream& s) const;
   core::Result<void> check_resume(const RouterCore::Admit& admit) const;
   void refuse(const RouterCore::Admit& admit, const core::Error& error, Actions& out) const;
@@ -353,6 +356,7 @@ class RouterState {
   std::map<core::NodeId, std::set<StreamKey>> placed_;
   std::map<ClientRef, std::set<StreamKey>> by_client_;
   std::map<core::TenantId, std::uint32_t> by_tenant_;
+  ChannelTable channels_;
   std::map<std::pair<core::NodeId, core::NodeId>, std::uint32_t> links_;  ///< running moves
   std::map<std::pair<core::NodeId, StreamKey>, Instant> cancelled_;
   std::map<std::uint64_t, DrainOperation> drains_;

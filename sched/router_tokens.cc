@@ -181,6 +181,7 @@ void RouterState::forget(RouterStream& s, Actions& out) {
   const auto tenant = by_tenant_.find(key.tenant);
   SPILLWAY_ASSERT(tenant != by_tenant_.end());
   if (--tenant->second == 0) by_tenant_.erase(tenant);
+  if (!s.request->supersedes.empty()) channels_.leave(key.tenant, s.request->supersedes, key);
   out.emplace_back(RouterCore::StreamEnded{key});
   streams.erase(key);
 }

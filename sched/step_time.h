@@ -3,23 +3,29 @@
 #include <cstdint>
 
 #include "core/time.h"
+#include "sched/step_budget.h"
 
 namespace spillway::sched {
 
-/// Learns how long a model step takes: elapsed = base + rows * row, by least squares over a fading window. Only + - x / on
-/// doubles, so every machine learns the same from the same measurements.
+/// Learns how long a model step takes: elapsed = base + rows x row + attended tokens / 1,024 x context, by least squares over a
+/// fading window. Where the steps seen do not tell two terms apart (their rows or contexts hardly differ, or grow together) what was
+/// known of the weaker one is kept. No coefficient is below zero. Only + - x / on doubles, so every machine learns the same from the
+/// same measurements.
 class StepTime {
  public:
-  /// One step of `rows` rows (> 0) took `elapsed`.
-  void learn(std::uint32_t rows, core::Duration elapsed);
-  /// Both are 0 until something was learnt.
-  core::Duration base() const { return base_; }
-  core::Duration row() const { return row_; }
+  /// One step of `rows` rows (> 0) that attended to `attended` tokens took `elapsed`.
+  void learn(std::uint32_t rows, std::uint64_t attended, core::Duration elapsed);
+  /// All are 0 until something was learnt.
+  const StepCosts& costs() const { return costs_; }
+  core::Duration base() const { return costs_.base; }
+  core::Duration row() const { return costs_.row; }
+  core::Duration context() const { return costs_.context; }
 
  private:
-  double weight_ = 0, rows_ = 0, time_ = 0, rows_rows_ = 0, rows_time_ = 0;  // fading sums
-  core::Duration base_{0};
-  core::Duration row_{0};
+  // Fading sums; contexts in units of 1,024 tokens.
+  double weight_ = 0, rows_ = 0, contexts_ = 0, time_ = 0;
+  double rows_rows_ = 0, rows_contexts_ = 0, contexts_contexts_ = 0, rows_time_ = 0, contexts_time_ = 0;
+  StepCosts costs_;
 };
 
 /// Events of the last second, in ten buckets of 100 ms.

@@ -50,7 +50,8 @@ sched::BatcherLimits vllm_limits(const EngineSettings& settings, std::size_t req
   limits.sequences_max = settings.sequences_max;
   limits.queue_max = static_cast<std::uint32_t>(requests);
   limits.reserve_blocks = 0;
-  limits.growth_blocks = 0;
+  limits.admission = sched::AdmissionPolicy::prompt;
+  limits.ageing = {};  // first come, first served, and who was preempted before all who never ran
   return limits;
 }
 

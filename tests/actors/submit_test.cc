@@ -83,6 +83,12 @@ BOOST_AUTO_TEST_CASE(what_is_over_a_limit_is_refused_with_the_key_of_the_limit) 
   asked.resume.choices = {{{5000}, core::FinishReason::none, {}}};
   refused(asked, "token 5000");
   asked = submit();
+  asked.supersedes.assign(257, 'c');
+  refused(asked, "supersedes");
+  asked = submit();
+  asked.supersedes = "match-7/de";
+  BOOST_TEST(actors::prepare(asked, made, "news")->request->supersedes == "match-7/de");
+  asked = submit();
   asked.model = "other";
   refused(asked, "'other'", core::Errc::unknown_model);
   BOOST_TEST(!actors::prepare(submit(), made, "nobody").has_value());

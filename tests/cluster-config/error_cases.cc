@@ -197,6 +197,8 @@ std::vector<ErrorCase> cross_cases() {
        "at most"},
       {"full lies below roomy", small_cluster("[spill]\nfree_low_percent = 30\n"), K::out_of_order, "spill.free_low_percent", 6,
        "below spill.free_high_percent"},
+      {"a generated token costs no less than one of a prompt", small_cluster("[batching]\ninput_token_cost = 3\n"), K::out_of_order,
+       "batching.input_token_cost", 6, "at most batching.output_token_cost"},
       {"credit covers a frame", small_cluster("[limits]\ncredit_bytes = \"100KiB\"\n"), K::out_of_order, "limits.credit_bytes", 6,
        "limits.frame_bytes_max"},
       {"a cluster has a node", "version = 1\n[models.m]\n", K::missing_nodes, "nodes", 1, "[[nodes]]"},

@@ -58,6 +58,13 @@ const Refusal refusals[] = {
     {"as many tokens as it may have", [](core::Run& run, core::Request&) { run.choices[0].tokens.assign(8, 1); }, Errc::bad_argument,
      "tokens_max"},
     {"tokens_max of zero", [](core::Run&, core::Request& r) { r.tokens_max = 0; }, Errc::bad_argument, "tokens_max"},
+    {"no output, but tokens asked for", [](core::Run&, core::Request& r) { r.prompt_only = true; }, Errc::bad_argument, "without output"},
+    {"no output in two choices",
+     [](core::Run& run, core::Request& r) { r.prompt_only = true, r.tokens_max = 0, r.choices = 2, run.choices.resize(2); },
+     Errc::bad_argument, "2 choices"},
+    {"a prompt alone beyond the pool",
+     [](core::Run&, core::Request& r) { r.prompt_only = true, r.tokens_max = 0, r.prompt.resize(161, 1); }, Errc::no_capacity,
+     "more than the pool of 10"},
 };
 BOOST_DATA_TEST_CASE(what_cannot_run_is_refused_by_name, bdata::make(refusals), c) {
   Bench b({.sequences_max = 8}, 10);
@@ -81,6 +88,28 @@ BOOST_AUTO_TEST_CASE(what_just_fits_is_run) {
   b.give(run);
   b.run_dry();
   BOOST_TEST((b.heard(run) == undisturbed(*run.request, 0)));
+}
+
+BOOST_AUTO_TEST_CASE(a_request_without_output_is_over_when_its_prompt_is_computed) {
+  for (const std::uint32_t prompt : {1U, 16U, 70U, 160U}) {
+    Bench b({.step_tokens_max = 30}, 10);
+    auto run = make_run(1, 1, {.prompt = prompt});
+    auto request = std::make_shared<core::Request>(*run.request);
+    request->tokens_max = 0;
+    request->prompt_only = true;
+    run.request = request;
+    b.give(run);
+    b.run_dry();
+    const auto heard = b.heard(run);
+    BOOST_REQUIRE(heard.size() == 1U);
+    BOOST_TEST(heard[0].is_end);
+    BOOST_TEST((heard[0].finish == core::FinishReason::length));
+    BOOST_TEST(b.worker.rows == prompt);
+    BOOST_TEST(b.core.counters().tokens_generated == 0U);
+    BOOST_TEST(b.core.idle());
+    BOOST_TEST(b.worker.open_sequences() == 0U);
+    BOOST_TEST(b.added_names().size() == prompt / 16);  // what it computed is there for others
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_full_queue_refuses_and_says_when_to_come_back) {

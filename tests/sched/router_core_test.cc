@@ -57,6 +57,12 @@ const RefusalCase refusals[] = {
      }},
     {"another number of choices than it began with", Errc::bad_argument, "choices brought along",
      [](auto&, auto& r) { r.resumed = true, r.resume.choices.resize(3); }},
+    {"no output, but tokens asked for", Errc::bad_argument, "without output", [](auto&, auto& r) { r.request->prompt_only = true; }},
+    {"no output for a prompt beyond every pool", Errc::no_capacity, "the largest replica has 9",
+     [](Fixture& f, auto& r) {
+       for (const auto node : {a, b}) f.replica(node).blocks_total = 9, f.report(node);
+       r.request->prompt_only = true, r.request->tokens_max = 0, r.request->prompt.assign(145, 5);
+     }},
     {"an empty prompt", Errc::bad_argument, "empty", [](auto&, auto& r) { r.request->prompt.clear(); }},
 };
 
@@ -95,6 +101,24 @@ BOOST_AUTO_TEST_CASE(tokens_max_is_fitted_to_the_context_and_the_pool) {
   BOOST_TEST(fitted(40, 9999, 1) == 160U);
   BOOST_TEST(fitted(40, 0, 1) == 160U);
   BOOST_TEST(fitted(40, 0, 8) == 8U * 16 + 1 - 40);  // (50 - 2) / 8 = 6 blocks each after the two shared
+}
+
+BOOST_AUTO_TEST_CASE(a_request_without_output_ends_with_its_usage) {
+  Fixture f;
+  auto request = f.request();
+  request.request->tokens_max = 0;
+  request.request->prompt_only = true;
+  const auto run = f.start(request);
+  BOOST_TEST(run.request->tokens_max == 0U);
+  core::TokenRun end{run.key, run.epoch, 0, 0, {}};
+  end.tokens.emplace_back().is_end = true;
+  end.tokens.back().finish = core::FinishReason::length;
+  f.give(a, core::Tokens{{a, 0}, {end}});
+  const auto finished = f.told<core::Finished>(1);
+  BOOST_REQUIRE(finished.size() == 1U);
+  BOOST_TEST(finished[0].prompt_tokens == 40U);
+  BOOST_TEST(finished[0].completion_tokens == 0U);
+  BOOST_TEST((f.told<core::Delta>(1)[0].finish == core::FinishReason::length));
 }
 
 /// The fixture's cluster right after its nodes came back: both answer, neither has loaded the model.

@@ -24,6 +24,7 @@ BOOST_AUTO_TEST_CASE(a_request_becomes_a_submit_field_by_field) {
   request.deadline = std::chrono::milliseconds(1500);
   request.request_id = "00112233-4455-6677-8899-aabbccddeeff";
   request.traceparent = "trace";
+  request.supersedes = "match-7/de";
   const auto submit = sdk::to_submit(request);
   BOOST_REQUIRE(submit.ok());
   BOOST_TEST(core::to_hex(submit->request) == "00112233445566778899aabbccddeeff");
@@ -40,6 +41,7 @@ BOOST_AUTO_TEST_CASE(a_request_becomes_a_submit_field_by_field) {
   BOOST_TEST((submit->service_class == core::ServiceClass::live));
   BOOST_TEST((submit->deadline == std::chrono::milliseconds(1500)));
   BOOST_TEST(submit->traceparent == "trace");
+  BOOST_TEST(submit->supersedes == "match-7/de");
 }
 
 BOOST_AUTO_TEST_CASE(messages_win_over_tokens_and_tokens_over_text) {

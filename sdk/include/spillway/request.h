@@ -38,6 +38,9 @@ struct Request {
   std::chrono::milliseconds timeout{0};   ///< the client gives up after this, fail-over included; 0 = never
   std::string request_id;                 ///< 32 hex digits; "" = drawn at random
   std::string traceparent;                ///< W3C trace context, passed through
+  /// Channel of which only the newest request counts (captions of one programme): this request cancels the unfinished ones of the
+  /// same tenant and channel at its router, and a later one will cancel this; "" = none.
+  std::string supersedes;
 };
 
 struct TopLogprob {
