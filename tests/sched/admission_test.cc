@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(under_more_pressure_never_fewer_rungs_are_taken) {
         const std::uint32_t rungs = taken(wanted, milliseconds(deadline), level);
         ++seen[rungs];
         BOOST_REQUIRE(taken(wanted + 1, milliseconds(deadline), level) >= rungs);
-        BOOST_REQUIRE(taken(wanted, milliseconds(deadline - 50), level) >= rungs);
+        if (deadline > 50) BOOST_REQUIRE(taken(wanted, milliseconds(deadline - 50), level) >= rungs);  // 0 would be none
         if (level >= 10) BOOST_REQUIRE(taken(wanted, milliseconds(deadline), level - 10) >= rungs);
       }
     }
