@@ -22,6 +22,13 @@ struct BatcherLimits {
   core::Duration ageing{std::chrono::seconds(10)};        ///< a queued Run climbs one class per this much waiting
   core::Duration ended_memory{std::chrono::seconds(30)};  ///< how long epochs of ended streams are remembered
   std::uint32_t ended_memory_max = 65536;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("step_tokens_max", s.step_tokens_max), v("sequences_max", s.sequences_max), v("queue_max", s.queue_max);
+    v("reserve_blocks", s.reserve_blocks), v("growth_blocks", s.growth_blocks), v("ageing", s.ageing);
+    v("ended_memory", s.ended_memory), v("ended_memory_max", s.ended_memory_max);
+  }
 };
 
 /// One replica's scheduler: queue, running set, block ledger, prefix index. Pure: events and time in, actions out.
@@ -46,13 +53,28 @@ class BatcherCore {
   struct Post {  ///< to the node's link layer (or locally when `to` is this node)
     core::NodeId to;
     core::MessagePtr message;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("to", s.to), v("message", s.message);
+    }
   };
   struct Local {  ///< to this node's cache-manager
     std::variant<ExportGrown, ExportEnded, ExportFrozen, ImportReserved, ImportCommitted> event;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("event", s.event);
+    }
   };
   struct NamesChanged {  ///< prefix names that became available or were evicted: for the cache-manager to announce
     std::vector<core::BlockName> added;
     std::vector<core::BlockName> removed;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("added", s.added), v("removed", s.removed);
+    }
   };
   using Action = std::variant<Post, Local, NamesChanged>;
   using Actions = std::vector<Action>;
