@@ -5,9 +5,12 @@
 
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
+#include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "tests/cluster/load.h"
+#include "tests/decisions/memory_log.h"
 
 namespace spillway::tests {
 
@@ -132,6 +135,53 @@ BOOST_AUTO_TEST_CASE(every_decision_of_a_cluster_with_a_kill_and_a_drain_comes_o
   BOOST_REQUIRE(cut != std::string::npos);
   BOOST_TEST(ran.err.find("is cut off", cut + 1) == std::string::npos);
   BOOST_TEST(ran.err.find("/blue-") < cut);
+}
+
+BOOST_AUTO_TEST_CASE(a_coefficient_changed_in_a_real_log_is_reported_at_the_step_it_decides) {
+  const TempFolder logs;
+  const int port = free_ports(1);
+  {
+    UpProcess cluster(cluster_toml({"red"}, port, "paced", "kind = \"paced\"", "kv_blocks = 256", ""), {"red"}, port,
+                      {"--decision-log", logs.path().string(), "--decision-log-answers"});
+    BOOST_REQUIRE(cluster.wait_ready());
+    auto client = cluster.client(0);
+    auto request = requests().front();
+    request.max_tokens = 40;
+    BOOST_REQUIRE(client.complete(request).ok());
+    BOOST_REQUIRE(cluster.stop());
+  }
+  const auto file = std::filesystem::directory_iterator(logs.path())->path();
+  std::vector<std::string> events;
+  const auto whole = decisions::replay(file, [&](const decisions::Decision& decision, const decisions::Replayed&) {
+    events.push_back(decision.core + " " + decision.event);
+  });
+  BOOST_REQUIRE(whole);
+  BOOST_TEST(whole->equal == whole->decisions);
+  BOOST_TEST(whole->notes.empty());
+  std::stringstream text;
+  text << std::ifstream(file, std::ios::binary).rdbuf();
+  const auto bytes = core::as_bytes(text.view());
+  decisions::test::OpenLog log({bytes.begin(), bytes.end()});
+  BOOST_TEST(log.head.answers);
+  // Fewer tokens a step than the prompt has: the first step that is planned for it is another one.
+  log.change_start<decisions::BatcherStart>([](auto& start) { start.limits.step_tokens_max = 8; });
+  const auto changed = log.closed();
+  std::ofstream(file, std::ios::binary | std::ios::trunc)
+      .write(reinterpret_cast<const char*>(changed.data()), static_cast<std::streamsize>(changed.size()));
+  const auto ran = run({spillway_binary(), "sim", "replay", file.string(), "--json"});
+  BOOST_TEST_MESSAGE(ran.out << ran.err);
+  BOOST_TEST(ran.code == 1);
+  const auto result = boost::json::parse(ran.out).as_object();
+  const auto& first = result.at("first_difference").as_object();
+  const auto accepted = std::find(events.begin(), events.end(), "batcher 0 message Run");
+  const auto plan = std::find(accepted, events.end(), "batcher 0 plan step");
+  BOOST_REQUIRE((plan != events.end()));
+  BOOST_TEST(first.at("decision").to_number<std::ptrdiff_t>() == plan - events.begin() + 1);
+  BOOST_TEST(first.at("core").as_string() == "batcher 0");
+  BOOST_TEST(first.at("event").as_string() == "plan step");
+  BOOST_TEST(first.at("file").as_string() == file.string());
+  BOOST_TEST(first.at("expected") != first.at("came"));
+  BOOST_TEST(result.at("equal").to_number<std::uint64_t>() < whole->decisions);
 }
 
 }  // namespace spillway::tests
