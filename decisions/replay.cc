@@ -214,7 +214,7 @@ class Replay {
       if (*next == LogReader::Next::end) return {};
       if (*next == LogReader::Next::cut) {
         done_.notes.push_back(decision_.file + " is cut off at byte " + std::to_string(reader_.offset()) + ", behind decision " +
-                              std::to_string(decisions_) + ": the node was killed, or its disk was full");
+                              std::to_string(decisions_) + ": the node was killed or still runs, or its disk was full");
         return {};
       }
       if (std::string wrong = take(); !wrong.empty()) return tl::make_unexpected(reader_.error("this record cannot be: " + wrong));
