@@ -1,5 +1,6 @@
 #include "actors/batcher_actor.h"
 
+#include <tuple>
 #include <unordered_set>
 
 namespace spillway::actors {
@@ -7,6 +8,7 @@ namespace spillway::actors {
 namespace {
 
 using Self = BatcherActor::stateful_pointer<BatcherShell>;
+namespace call = decisions::batcher;
 
 void perform(Self self, sched::BatcherCore::Action& action) {
   auto& shell = state(self);
@@ -30,14 +32,14 @@ void perform(Self self, sched::BatcherCore::Action& action) {
              action);
 }
 
-/// Runs `event` on the core, performs what it asks, and gives the worker its next step.
-template <class Event>
-void drive(Self self, const Event& event) {
+/// Calls the core, performs what it asks, and gives the worker its next step.
+template <class Call, class... A>
+void drive(Self self, const A&... arguments) {
   auto& shell = state(self);
   if (!shell.core) return;
   shell.actions.clear();
-  event(*shell.core, now(self), shell.actions);
-  auto plan = shell.ready ? shell.core->plan_step(now(self), shell.actions) : std::nullopt;
+  decisions::take<Call>(shell.log, *shell.core, now(self), shell.actions, arguments...);
+  auto plan = shell.ready ? decisions::take<call::Plan>(shell.log, *shell.core, now(self), shell.actions) : std::nullopt;
   for (auto& action : shell.actions) perform(self, action);
   if (plan) tell(self, shell.setup.wiring->workers[shell.setup.index], Execute{std::make_shared<const core::StepPlan>(std::move(*plan))});
   shell.timer.arm(self, shell.core->next_tick());
@@ -64,32 +66,24 @@ void refuse(Self self, const core::Run& run) {
 }
 
 void on_message(Self self, const FromPeer& event) {
-  auto& shell = state(self);
-  std::visit(Overloaded{
-                 [&](const core::Run& m) {
-                   if (!shell.core) return refuse(self, m);
-                   drive(self, [&](auto& core, auto at, auto& out) { core.on(m, at, out); });
-                 },
-                 [&](const core::CancelRun& m) { drive(self, [&](auto& core, auto at, auto& out) { core.on(m, at, out); }); },
-                 [&](const core::BlockNames& m) { drive(self, [&](auto& core, auto at, auto& out) { core.on(m, at, out); }); },
-                 [](const auto&) {},
-             },
-             *event.message);
+  if (state(self).core) return drive<call::Message>(self, *event.message);
+  if (const auto* run = std::get_if<core::Run>(event.message.get())) refuse(self, *run);
 }
 
 void on_peer(Self self, const PeerChange& change) {
   auto& shell = state(self);
   switch (change.kind) {
     case PeerChange::Kind::up:
-      drive(self, [&](auto& core, auto at, auto& out) { core.on_owner_gone(change.peer, change.incarnation, at, out); });
+      drive<call::OwnerGone>(self, change.peer, change.incarnation);
       if (shell.core && std::find(shell.setup.wiring->routers.begin(), shell.setup.wiring->routers.end(), change.peer) !=
                             shell.setup.wiring->routers.end()) {
         auto announce = announcement(shell, true);
-        announce.added = shell.core->cached_names();
+        shell.actions.clear();
+        announce.added = decisions::take<call::Names>(shell.log, *shell.core, now(self), shell.actions);
         post(self, *shell.setup.wiring, change.peer, core::make_message(std::move(announce)));
       }
       break;
-    case PeerChange::Kind::down: drive(self, [&](auto& core, auto at, auto& out) { core.on_owner_gone(change.peer, {}, at, out); }); break;
+    case PeerChange::Kind::down: drive<call::OwnerGone>(self, change.peer, core::Incarnation{}); break;
     case PeerChange::Kind::suspect:
     case PeerChange::Kind::trusted:
     case PeerChange::Kind::credit: break;
@@ -99,13 +93,16 @@ void on_peer(Self self, const PeerChange& change) {
 void on_ready(Self self, const WorkerReady& ready) {
   auto& shell = state(self);
   if (!shell.core) {
-    shell.core.emplace(core::ReplicaRef{shell.setup.wiring->self, shell.setup.index}, shell.setup.wiring->incarnation, *ready.info,
-                       shell.setup.limits);
-    shell.core->set_draining(shell.draining);
+    const decisions::BatcherStart start{
+        {shell.setup.wiring->self, shell.setup.index}, shell.setup.wiring->incarnation, *ready.info, shell.setup.limits};
+    shell.core.emplace(start.make());
+    shell.log = decisions::record<sched::BatcherCore>(shell.setup.decision_log, start);
+    shell.actions.clear();
+    decisions::take<call::SetDraining>(shell.log, *shell.core, now(self), shell.actions, shell.draining);
   }
   shell.kv_id = ready.info->kv_id;
   shell.ready = true;
-  drive(self, [](auto& core, auto at, auto& out) { core.on_worker_ready(at, out); });
+  drive<call::WorkerReady>(self);
 }
 
 /// Tells the node how the replica stands, and the routers which names came and went since the last time.
@@ -115,9 +112,8 @@ void on_snapshot(Self self, const Snapshot& snapshot) {
   answer.number = snapshot.number;
   core::ReplicaReport report;
   if (shell.core) {
-    report = shell.core->report(now(self));
-    answer.counters = shell.core->counters();
-    shell.core->set_report_number(snapshot.number);
+    shell.actions.clear();
+    std::tie(report, answer.counters) = decisions::take<call::Report>(shell.log, *shell.core, now(self), shell.actions, snapshot.number);
     if (!shell.changes.added.empty() || !shell.changes.removed.empty()) {
       auto announce = announcement(shell, false);
       announce.added.swap(shell.changes.added);
@@ -140,23 +136,21 @@ BatcherActor::behavior_type batcher_actor(Self self, BatcherSetup setup) {
   return {
       [self](const FromPeer& event) { on_message(self, event); },
       [self](const PeerChange& change) { on_peer(self, change); },
-      [self](const ToBatcher& event) {
-        drive(self, [&](auto& core, auto at, auto& out) { std::visit([&](const auto& e) { core.on(e, at, out); }, *event.event); });
-      },
-      [self](const Executed& done) { drive(self, [&](auto& core, auto at, auto& out) { core.on(*done.result, at, out); }); },
+      [self](const ToBatcher& event) { drive<call::Local>(self, *event.event); },
+      [self](const Executed& done) { drive<call::StepDone>(self, *done.result); },
       [self](const WorkerReady& ready) { on_ready(self, ready); },
       [self](const WorkerFailed& failed) {
         state(self).ready = false;
-        drive(self, [&](auto& core, auto at, auto& out) { core.on_worker_failed(failed.reason, at, out); });
+        drive<call::WorkerFailed>(self, failed.reason);
       },
       [self](const SetDraining& set) {
         state(self).draining = set.draining;
-        drive(self, [&](auto& core, auto, auto&) { core.set_draining(set.draining); });
+        drive<call::SetDraining>(self, set.draining);
       },
       [self](const Snapshot& snapshot) { on_snapshot(self, snapshot); },
       [self](const Tick& tick) {
         state(self).timer.fired(tick);
-        drive(self, [](auto& core, auto at, auto& out) { core.on_tick(at, out); });
+        drive<call::Tick>(self);
       },
   };
 }

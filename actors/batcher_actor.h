@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "actors/shell.h"
+#include "decisions/recorder.h"
 #include "sched/batcher_core.h"
 
 namespace spillway::actors {
@@ -12,11 +13,13 @@ struct BatcherSetup {
   std::uint32_t index = 0;  ///< of the replica
   core::ModelId model;
   sched::BatcherLimits limits;
+  std::shared_ptr<decisions::Sink> decision_log;  ///< null: nothing is logged
 };
 
 struct BatcherShell {
   BatcherSetup setup;
   std::optional<sched::BatcherCore> core;  ///< from the first WorkerReady on
+  std::unique_ptr<decisions::Recorder<sched::BatcherCore>> log;
   core::KvId kv_id;
   bool ready = false;
   bool draining = false;

@@ -7,6 +7,7 @@ namespace spillway::actors {
 namespace {
 
 using Self = CacheActor::stateful_pointer<CacheShell>;
+namespace call = decisions::cache;
 
 void perform(Self self, sched::CacheCore::Action& action) {
   auto& shell = state(self);
@@ -34,27 +35,17 @@ void perform(Self self, sched::CacheCore::Action& action) {
       action);
 }
 
-template <class Event>
-void drive(Self self, const Event& event) {
+template <class Call, class... A>
+void drive(Self self, const A&... arguments) {
   auto& shell = state(self);
   shell.actions.clear();
-  event(*shell.core, now(self), shell.actions);
+  decisions::take<Call>(shell.log, *shell.core, now(self), shell.actions, arguments...);
   for (auto& action : shell.actions) perform(self, action);
   shell.timer.arm(self, shell.core->next_tick());
 }
 
-/// True for the messages a CacheCore takes.
-template <class M>
-concept ForCache = requires(sched::CacheCore core, const M& m, sched::CacheCore::Actions out) {
-  core.on(m, core::Instant{}, out);
-};
-
 void on_message(Self self, const FromPeer& event) {
-  std::visit(Overloaded{
-                 [&](const ForCache auto& m) { drive(self, [&](auto& core, auto at, auto& out) { core.on(m, at, out); }); },
-                 [](const auto&) {},
-             },
-             *event.message);
+  drive<call::Message>(self, *event.message);
   if (event.bulk_bytes == 0) return;
   const auto link = state(self).setup.wiring->links.find(event.from);
   if (link != state(self).setup.wiring->links.end()) tell(self, link->second, BulkConsumed{event.bulk_bytes});
@@ -65,11 +56,9 @@ void on_peer(Self self, const PeerChange& change) {
     case PeerChange::Kind::up:
     case PeerChange::Kind::down:
       // Up under a new incarnation means that the process our transfers spoke to is gone.
-      drive(self, [&](auto& core, auto at, auto& out) { core.on_peer_gone(change.peer, at, out); });
+      drive<call::PeerGone>(self, change.peer);
       break;
-    case PeerChange::Kind::credit:
-      drive(self, [&](auto& core, auto at, auto& out) { core.on_credit(change.peer, change.bytes_in_flight, at, out); });
-      break;
+    case PeerChange::Kind::credit: drive<call::Credit>(self, change.peer, change.bytes_in_flight); break;
     case PeerChange::Kind::suspect:
     case PeerChange::Kind::trusted: break;
   }
@@ -80,29 +69,28 @@ void on_peer(Self self, const PeerChange& change) {
 CacheActor::behavior_type cache_actor(Self self, CacheSetup setup) {
   auto& shell = state(self);
   shell.core = std::make_unique<sched::CacheCore>(setup.wiring->self, setup.wiring->incarnation, setup.limits);
+  shell.log = decisions::record<sched::CacheCore>(setup.decision_log, {setup.wiring->self, setup.wiring->incarnation, setup.limits});
   shell.setup = std::move(setup);
   return {
       [self](const FromPeer& event) { on_message(self, event); },
       [self](const PeerChange& change) { on_peer(self, change); },
-      [self](const ToCache& event) {
-        drive(self, [&](auto& core, auto at, auto& out) { std::visit([&](const auto& e) { core.on(e, at, out); }, *event.event); });
-      },
-      [self](const PagesRead& read) { drive(self, [&](auto& core, auto at, auto& out) { core.on(read.what, at, out); }); },
-      [self](const PagesWritten& written) { drive(self, [&](auto& core, auto at, auto& out) { core.on(written.what, at, out); }); },
-      [self](const PagesFailed& failed) {
-        drive(self, [&](auto& core, auto at, auto& out) { core.on_device_lost(failed.transfer, failed.reason, at, out); });
-      },
+      [self](const ToCache& event) { drive<call::Local>(self, *event.event); },
+      [self](const PagesRead& read) { drive<call::RowsRead>(self, read.what); },
+      [self](const PagesWritten& written) { drive<call::RowsWritten>(self, written.what); },
+      [self](const PagesFailed& failed) { drive<call::DeviceLost>(self, failed.transfer, failed.reason); },
       [self](const WorkerReady& ready) {
         state(self).generations[ready.replica] = ready.generation;
-        state(self).core->set_replica(ready.replica, *ready.info);
+        drive<call::SetReplica>(self, ready.replica, *ready.info);
       },
       [self](const Snapshot& snapshot) {
-        auto& now_shell = state(self);
-        tell(self, now_shell.setup.wiring->node, CountersSnapshot{snapshot.number, now_shell.core->counters(), 0, false});
+        auto& s = state(self);
+        s.actions.clear();
+        const auto counters = decisions::take<call::Report>(s.log, *s.core, now(self), s.actions);
+        tell(self, s.setup.wiring->node, CountersSnapshot{snapshot.number, counters, 0, false});
       },
       [self](const Tick& tick) {
         state(self).timer.fired(tick);
-        drive(self, [](auto& core, auto at, auto& out) { core.on_tick(at, out); });
+        drive<call::Tick>(self);
       },
   };
 }

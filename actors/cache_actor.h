@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/shell.h"
+#include "decisions/recorder.h"
 #include "sched/cache_core.h"
 
 namespace spillway::actors {
@@ -8,11 +9,13 @@ namespace spillway::actors {
 struct CacheSetup {
   std::shared_ptr<const Wiring> wiring;
   sched::CacheLimits limits;
+  std::shared_ptr<decisions::Sink> decision_log;  ///< null: nothing is logged
 };
 
 struct CacheShell {
   CacheSetup setup;
   std::unique_ptr<sched::CacheCore> core;
+  std::unique_ptr<decisions::Recorder<sched::CacheCore>> log;
   std::map<std::uint32_t, std::uint64_t> generations;  ///< of the device, by replica
   sched::CacheCore::Actions actions;
   Timer timer;

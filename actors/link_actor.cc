@@ -7,6 +7,7 @@ namespace spillway::actors {
 namespace {
 
 using Self = LinkActor::stateful_pointer<LinkShell>;
+namespace call = decisions::link;
 
 void tell_all(Self self, const PeerChange& change) {
   const Wiring& wiring = *state(self).setup.wiring;
@@ -40,11 +41,11 @@ void perform(Self self, const sched::LinkCore::Action& action) {
              action);
 }
 
-template <class Event>
-void drive(Self self, const Event& event) {
+template <class Call, class... A>
+void drive(Self self, const A&... arguments) {
   auto& shell = state(self);
   shell.actions.clear();
-  event(*shell.core, now(self), shell.actions);
+  decisions::take<Call>(shell.log, *shell.core, now(self), shell.actions, arguments...);
   for (const auto& action : shell.actions) perform(self, action);
   shell.timer.arm(self, shell.core->next_tick());
 }
@@ -53,17 +54,19 @@ void drive(Self self, const Event& event) {
 
 LinkActor::behavior_type link_actor(Self self, LinkSetup setup) {
   auto& shell = state(self);
-  shell.core = std::make_unique<sched::LinkCore>(setup.wiring->self, setup.wiring->incarnation, setup.peer, setup.hello, setup.limits,
-                                                 setup.session_seed);
+  const decisions::LinkStart start{setup.wiring->self, setup.wiring->incarnation, setup.peer, setup.peer_name, setup.hello,
+                                   setup.limits,       setup.session_seed};
+  shell.core = std::make_unique<sched::LinkCore>(start.make());
+  shell.log = decisions::record<sched::LinkCore>(setup.decision_log, start);
   shell.setup = std::move(setup);
   return {
-      [self](const Inbound& in) { drive(self, [&](auto& core, auto at, auto& out) { core.on(*in.envelope, at, out); }); },
-      [self](const Outbound& message) { drive(self, [&](auto& core, auto at, auto& out) { core.send(message.message, at, out); }); },
-      [self](const BulkConsumed& taken) { drive(self, [&](auto& core, auto at, auto& out) { core.consumed(taken.bytes, at, out); }); },
-      [self](const SetHello& hello) { state(self).core->set_hello(*hello.hello); },
+      [self](const Inbound& in) { drive<call::Envelope>(self, *in.envelope); },
+      [self](const Outbound& message) { drive<call::Send>(self, message.message); },
+      [self](const BulkConsumed& taken) { drive<call::Consumed>(self, taken.bytes); },
+      [self](const SetHello& hello) { drive<call::SetHello>(self, *hello.hello); },
       [self](const Tick& tick) {
         state(self).timer.fired(tick);
-        drive(self, [](auto& core, auto at, auto& out) { core.on_tick(at, out); });
+        drive<call::Tick>(self);
       },
   };
 }

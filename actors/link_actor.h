@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "actors/shell.h"
+#include "decisions/recorder.h"
 #include "sched/link_core.h"
 
 namespace spillway::actors {
@@ -14,12 +15,14 @@ struct LinkSetup {
   core::Hello hello;
   sched::LinkLimits limits;
   std::uint64_t session_seed = 0;
-  std::function<void(core::Envelope)> transmit;  ///< net::Transport::send, from any thread
+  std::function<void(core::Envelope)> transmit;   ///< net::Transport::send, from any thread
+  std::shared_ptr<decisions::Sink> decision_log;  ///< null: nothing is logged
 };
 
 struct LinkShell {
   LinkSetup setup;
   std::unique_ptr<sched::LinkCore> core;
+  std::unique_ptr<decisions::Recorder<sched::LinkCore>> log;
   sched::LinkCore::Actions actions;
   Timer timer;
 };

@@ -11,6 +11,7 @@
 #include "cluster-config/secrets.h"
 #include "core/digest.h"
 #include "core/log.h"
+#include "decisions/log_file.h"
 #include "net/zmq_loop.h"
 
 namespace spillway::actors {
@@ -101,6 +102,7 @@ struct NodeHost::Impl {
   HostOptions options;
   const config::Node* node = nullptr;
   std::unique_ptr<net::ZmqLoop> loop;
+  std::shared_ptr<decisions::LogFile> decision_log;
   SystemConfig system_config;
   std::unique_ptr<caf::actor_system> system;
   std::unique_ptr<NodeParts> parts;
@@ -155,6 +157,14 @@ core::Result<void> NodeHost::Impl::open() {
   }
   made->transport = &loop->transport();
   made->listener = node->has(config::Role::router) ? &loop->clients() : nullptr;
+  if (!options.decision_log.empty()) {
+    const decisions::LogHead head{SPILLWAY_VERSION, decisions::schema_shape(), node->name,
+                                  node->id,         made->incarnation,         options.decision_log_answers};
+    auto log = decisions::LogFile::create(options.decision_log, head);
+    if (!log) return tl::make_unexpected(log.error());
+    made->decision_log = decision_log = std::move(*log);
+    core::log_info("logging decisions to " + decision_log->name());
+  }
   system = std::make_unique<caf::actor_system>(system_config);
   parts = NodeParts::start(*system, *made);
   return {};
@@ -246,10 +256,12 @@ bool NodeHost::stop(core::Duration loading_max) {
     if (loading_max == core::Duration::max()) {
       impl_->changed.wait(lock, loaded);
     } else if (!impl_->changed.wait_for(lock, loading_max, loaded)) {
+      if (impl_->decision_log) impl_->decision_log->close();
       return false;
     }
   }
   impl_->system.reset();  // waits for its actors
+  if (impl_->decision_log) impl_->decision_log->close();
   impl_->loop.reset();
   return true;
 }

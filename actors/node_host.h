@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,6 +14,8 @@ namespace spillway::actors {
 struct HostOptions {
   config::Cluster cluster;
   std::string node;                                    ///< name of the node this process is
+  std::filesystem::path decision_log;                  ///< folder of decision logs; empty: nothing is logged
+  bool decision_log_answers = false;                   ///< the answers of the cores too, beside their digests
   bool embedded = false;                               ///< no other nodes: clients connect to a free port on loopback
   std::function<void()> on_drained;                    ///< a drain with `stop` is complete; called on some thread, once
   std::function<void(std::uint32_t replica)> on_load;  ///< a replica is about to be loaded; on its own thread
@@ -23,7 +26,7 @@ struct HostOptions {
 class NodeHost {
  public:
   /// Opens sockets, vocabularies and keys, and begins to load the models (which goes on behind the return). Errors name what is
-  /// missing: node, key file, model file, port in use.
+  /// missing: node, key file, model file, port in use, folder of decision logs.
   static core::Result<std::unique_ptr<NodeHost>> start(HostOptions options);
   ~NodeHost();
 

@@ -166,6 +166,7 @@ void spawn_links(caf::actor_system& system, const NodePlan& plan, const std::sha
     setup.limits = link_limits(*plan.cluster);
     setup.session_seed = plan.session_seed ^ (peer.id.value * 0x9e3779b97f4a7c15ULL);
     setup.transmit = [transport = plan.transport](core::Envelope envelope) { transport->send(std::move(envelope)); };
+    setup.decision_log = plan.decision_log;
     wiring->links.emplace(peer.id, spawn(system, link_actor, std::move(setup)));
   }
 }
@@ -174,12 +175,12 @@ void spawn_replicas(caf::actor_system& system, const NodePlan& plan, const std::
   const auto models = replica_models(*plan.node);
   for (std::uint32_t i = 0; i < models.size(); ++i) {
     wiring->batchers.push_back(
-        spawn(system, batcher_actor, BatcherSetup{wiring, i, core::model_id(models[i]), batcher_limits(*plan.cluster)}));
+        spawn(system, batcher_actor, BatcherSetup{wiring, i, core::model_id(models[i]), batcher_limits(*plan.cluster), plan.decision_log}));
     WorkerSetup setup{wiring, i, plan.load};
     wiring->workers.push_back(plan.detached_workers ? spawn<caf::detached>(system, worker_actor, std::move(setup))
                                                     : spawn(system, worker_actor, std::move(setup)));
   }
-  wiring->cache = spawn(system, cache_actor, CacheSetup{wiring, cache_limits(*plan.cluster)});
+  wiring->cache = spawn(system, cache_actor, CacheSetup{wiring, cache_limits(*plan.cluster), plan.decision_log});
 }
 
 void spawn_router(caf::actor_system& system, const NodePlan& plan, const std::shared_ptr<Wiring>& wiring) {
@@ -195,6 +196,7 @@ void spawn_router(caf::actor_system& system, const NodePlan& plan, const std::sh
   setup.send = [listener = plan.listener](sched::ClientRef client, core::ClientMessagePtr message) {
     return listener->send({client.value}, std::move(message));
   };
+  setup.decision_log = plan.decision_log;
   wiring->router = spawn(system, router_actor, std::move(setup));
 }
 

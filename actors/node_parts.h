@@ -26,6 +26,7 @@ struct NodePlan {
   std::vector<std::string> endpoints;  ///< client endpoints of all routers
   bool detached_workers = true;        ///< false under the test scheduler, whose threads are the test's own
   std::uint64_t session_seed = 0;
+  std::shared_ptr<decisions::Sink> decision_log;  ///< of all its cores; null: nothing is logged
   std::function<void(std::uint32_t replica, const core::ReplicaInfo&)> on_ready;
   std::function<void(std::uint32_t replica, const std::string& reason)> on_failed;
   std::function<void(core::NodeId)> on_peer_up;

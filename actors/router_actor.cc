@@ -8,6 +8,7 @@ namespace {
 
 using Self = RouterActor::stateful_pointer<RouterShell>;
 using Core = sched::RouterCore;
+namespace call = decisions::router;
 
 void send(Self self, sched::ClientRef client, core::ClientMessage message) {
   if (client) state(self).setup.send(client, std::make_shared<const core::ClientMessage>(std::move(message)));
@@ -102,39 +103,29 @@ void perform(Self self, Core::Action& action) {
              action);
 }
 
-template <class Event>
-void drive(Self self, const Event& event) {
+/// Performs what the core asked for.
+void carry_out(Self self) {
   auto& shell = state(self);
-  shell.actions.clear();
-  event(*shell.core, now(self), shell.actions);
   for (auto& action : shell.actions) perform(self, action);
   shell.timer.arm(self, shell.core->next_tick());
 }
 
-/// True for the messages a RouterCore takes from a node.
-template <class M>
-concept ForRouter = requires(Core core, core::NodeId from, const M& m, Core::Actions out) {
-  core.on(from, m, core::Instant{}, out);
-};
-
-void on_message(Self self, const FromPeer& event) {
-  std::visit(Overloaded{
-                 [&](const ForRouter auto& m) { drive(self, [&](auto& core, auto at, auto& out) { core.on(event.from, m, at, out); }); },
-                 [](const auto&) {},
-             },
-             *event.message);
+template <class Call, class... A>
+void drive(Self self, const A&... arguments) {
+  auto& shell = state(self);
+  shell.actions.clear();
+  decisions::take<Call>(shell.log, *shell.core, now(self), shell.actions, arguments...);
+  carry_out(self);
 }
 
 void on_peer(Self self, const PeerChange& change) {
-  drive(self, [&](auto& core, auto at, auto& out) {
-    switch (change.kind) {
-      case PeerChange::Kind::up: core.on_peer_up(change.peer, change.incarnation, at, out); break;
-      case PeerChange::Kind::suspect: core.on_peer_suspect(change.peer, true, at, out); break;
-      case PeerChange::Kind::trusted: core.on_peer_suspect(change.peer, false, at, out); break;
-      case PeerChange::Kind::down: core.on_peer_down(change.peer, change.incarnation, at, out); break;
-      case PeerChange::Kind::credit: break;
-    }
-  });
+  switch (change.kind) {
+    case PeerChange::Kind::up: return drive<call::PeerUp>(self, change.peer, change.incarnation);
+    case PeerChange::Kind::suspect: return drive<call::PeerSuspect>(self, change.peer, true);
+    case PeerChange::Kind::trusted: return drive<call::PeerSuspect>(self, change.peer, false);
+    case PeerChange::Kind::down: return drive<call::PeerDown>(self, change.peer, change.incarnation);
+    case PeerChange::Kind::credit: break;
+  }
 }
 
 void on_hello(Self self, sched::ClientRef client) {
@@ -196,10 +187,11 @@ void on_submit(Self self, sched::ClientRef client, const std::string& tenant, co
   const auto key = admit->request->key;
   const bool running = state(self).texts.count(key) != 0;
   if (!running) open_text(self, *admit);
-  drive(self, [&](auto& core, auto at, auto& out) {
-    core.on(*admit, at, out);
-    if (running && admit->resumed && !refused(out, client)) catch_up(state(self).texts.at(key), admit->resume);
-  });
+  auto& shell = state(self);
+  shell.actions.clear();
+  decisions::take<call::Admit>(shell.log, *shell.core, now(self), shell.actions, *admit);
+  if (running && admit->resumed && !refused(shell.actions, client)) catch_up(shell.texts.at(key), admit->resume);
+  carry_out(self);
 }
 
 void refuse_operator(Self self, sched::ClientRef client, std::uint64_t operation) {
@@ -214,14 +206,13 @@ void refuse_operator(Self self, sched::ClientRef client, std::uint64_t operation
 void on_client(Self self, const ClientIn& in) {
   const auto drive_operator = [&](const auto& request) {
     if (!in.operator_rights) return refuse_operator(self, in.client, request.operation);
-    drive(self, [&](auto& core, auto at, auto& out) { core.on(in.client, request, at, out); });
+    drive<call::Operator>(self, in.client, *in.message);
   };
   std::visit(Overloaded{
                  [&](const core::ClientHello&) { on_hello(self, in.client); },
                  [&](const core::Submit& m) { on_submit(self, in.client, in.tenant, m); },
                  [&](const core::ClientCancel& m) {
-                   const core::StreamKey key{core::tenant_id(in.tenant), m.request};
-                   drive(self, [&](auto& core, auto at, auto& out) { core.on_cancel(in.client, key, at, out); });
+                   drive<call::Cancel>(self, in.client, core::StreamKey{core::tenant_id(in.tenant), m.request});
                  },
                  [&](const core::StatusRequest& m) { drive_operator(m); },
                  [&](const core::MoveRequest& m) { drive_operator(m); },
@@ -236,24 +227,26 @@ void on_client(Self self, const ClientIn& in) {
 RouterActor::behavior_type router_actor(Self self, RouterSetup setup) {
   auto& shell = state(self);
   shell.core = std::make_unique<Core>(setup.wiring->self, setup.name, setup.wiring->incarnation, setup.limits);
-  for (const auto& [node, name] : setup.nodes) shell.core->expect_node(node, name);
+  shell.log = decisions::record<Core>(setup.decision_log, {setup.wiring->self, setup.name, setup.wiring->incarnation, setup.limits});
+  for (const auto& [node, name] : setup.nodes) {
+    decisions::take<call::ExpectNode>(shell.log, *shell.core, now(self), shell.actions, node, name);
+  }
   shell.setup = std::move(setup);
   return {
-      [self](const FromPeer& event) { on_message(self, event); },
+      [self](const FromPeer& event) { drive<call::Message>(self, event.from, *event.message); },
       [self](const PeerChange& change) { on_peer(self, change); },
       [self](const ClientIn& in) { on_client(self, in); },
-      [self](const ClientGone& gone) { drive(self, [&](auto& core, auto at, auto& out) { core.on_client_gone(gone.client, at, out); }); },
-      [self](const SetDraining& set) {
-        drive(self, [&](auto& core, auto at, auto& out) { core.set_draining(set.draining, set.leave, at, out); });
-      },
+      [self](const ClientGone& gone) { drive<call::ClientGone>(self, gone.client); },
+      [self](const SetDraining& set) { drive<call::SetDraining>(self, set.draining, set.leave); },
       [self](const Snapshot& snapshot) {
         auto& s = state(self);
-        tell(self, s.setup.wiring->node,
-             CountersSnapshot{snapshot.number, s.core->counters(), static_cast<std::uint32_t>(s.core->streams()), true});
+        s.actions.clear();
+        const auto [counters, streams] = decisions::take<call::Report>(s.log, *s.core, now(self), s.actions);
+        tell(self, s.setup.wiring->node, CountersSnapshot{snapshot.number, counters, static_cast<std::uint32_t>(streams), true});
       },
       [self](const Tick& tick) {
         state(self).timer.fired(tick);
-        drive(self, [](auto& core, auto at, auto& out) { core.on_tick(at, out); });
+        drive<call::Tick>(self);
       },
   };
 }

@@ -9,6 +9,7 @@
 
 #include "actors/shell.h"
 #include "core/digest.h"
+#include "decisions/recorder.h"
 #include "model/chat_template.h"
 #include "model/text_stream.h"
 #include "model/tokenizer.h"
@@ -53,6 +54,7 @@ struct RouterSetup {
   std::map<core::NodeId, std::string> nodes;                           ///< of the cluster file
   std::vector<std::string> endpoints;                                  ///< of all routers, for fail-over
   std::function<bool(sched::ClientRef, core::ClientMessagePtr)> send;  ///< to a client; any thread
+  std::shared_ptr<decisions::Sink> decision_log;                       ///< null: nothing is logged
 };
 
 /// Text state of one choice: the tokens fed so far and the stream that makes text of them.
@@ -70,6 +72,7 @@ struct StreamText {
 struct RouterShell {
   RouterSetup setup;
   std::unique_ptr<sched::RouterCore> core;
+  std::unique_ptr<decisions::Recorder<sched::RouterCore>> log;
   sched::RouterCore::Actions actions;
   std::map<core::StreamKey, StreamText> texts;
   Timer timer;

@@ -11,6 +11,7 @@
 #include "app/client_options.h"
 #include "app/cluster_file.h"
 #include "app/commands.h"
+#include "app/decision_log_flags.h"
 #include "app/signals.h"
 #include "core/log.h"
 
@@ -25,6 +26,7 @@ struct NodeFlags {
   std::string file;
   std::string name;
   std::string log_level = "info";
+  DecisionLogFlags decision_log;
   int ready_fd = -1;
 };
 
@@ -50,6 +52,8 @@ int node(const NodeFlags& flags) {
   actors::HostOptions options;
   options.cluster = *cluster;
   options.node = flags.name;
+  options.decision_log = flags.decision_log.folder;
+  options.decision_log_answers = flags.decision_log.answers;
   options.on_drained = [] { ::kill(::getpid(), SIGTERM); };
   auto host = actors::NodeHost::start(std::move(options));
   if (!host) return give_up(flags, host.error().message, host.error().code == core::Errc::unknown_node ? 2 : 1);
@@ -87,6 +91,7 @@ void add_node_command(CLI::App& app, Run& run) {
   command->add_option("file", flags->file, "Cluster file")->required()->type_name("FILE");
   command->add_option("--name", flags->name, "Which of its nodes this is")->required();
   command->add_option("--log-level", flags->log_level, "trace, debug, info (default), warn, error or off");
+  add_decision_log_flags(*command, flags->decision_log);
   command->add_option("--ready-fd", flags->ready_fd, "Write one byte to this file descriptor when all models are loaded")->group("");
   command->callback([&run, flags] { run = [flags] { return node(*flags); }; });
 }

@@ -4,6 +4,7 @@
 
 #include "app/client_options.h"
 #include "app/commands.h"
+#include "app/sim_replay_command.h"
 #include "app/sim_workload_command.h"
 #include "sim/profile.h"
 #include "sim/validate.h"
@@ -57,6 +58,7 @@ void add_sim_command(CLI::App& app, Run& run) {
   command->require_subcommand(1);
   add_validate(*command, run);
   add_sim_workload(*command, run);
+  add_sim_replay(*command, run);
 }
 
 }  // namespace spillway::app

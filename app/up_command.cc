@@ -15,6 +15,7 @@
 #include "app/client_options.h"
 #include "app/cluster_file.h"
 #include "app/commands.h"
+#include "app/decision_log_flags.h"
 #include "app/signals.h"
 #include "core/log.h"
 #include "sched/backoff.h"
@@ -30,6 +31,7 @@ constexpr std::uint32_t failed_starts_max = 3;
 struct UpFlags {
   std::string file;
   std::string log_level = "info";
+  DecisionLogFlags decision_log;
   bool json = false;
 };
 
@@ -114,10 +116,14 @@ class Supervisor {
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     const int passed = ::dup(ready_fd);  // without CLOEXEC
     const std::string fd = std::to_string(passed);
-    const char* arguments[] = {"spillway",         "node",        flags_.file.c_str(),      "--name",
-                               child.name.c_str(), "--log-level", flags_.log_level.c_str(), "--ready-fd",
-                               fd.c_str(),         nullptr};
-    ::execv("/proc/self/exe", const_cast<char* const*>(arguments));
+    std::vector<const char*> arguments = {"spillway",         "node",        flags_.file.c_str(),      "--name",
+                                          child.name.c_str(), "--log-level", flags_.log_level.c_str(), "--ready-fd",
+                                          fd.c_str()};
+    const auto& log = flags_.decision_log;
+    if (!log.folder.empty()) arguments.insert(arguments.end(), {"--decision-log", log.folder.c_str()});
+    if (log.answers) arguments.push_back("--decision-log-answers");
+    arguments.push_back(nullptr);
+    ::execv("/proc/self/exe", const_cast<char* const*>(arguments.data()));
     ::_exit(127);
   }
 
@@ -261,6 +267,7 @@ int up(const UpFlags& flags) {
   core::log_init("up", level);
   const auto cluster = load_cluster_and_models(flags.file);
   if (!cluster) return complain(config::to_error(cluster.error()).message, 2);
+  if (const auto usable = check(flags.decision_log); !usable) return complain(usable.error().message);
   const Signals signals;
   return Supervisor(flags, *cluster).run(signals);
 }
@@ -272,6 +279,7 @@ void add_up_command(CLI::App& app, Run& run) {
   const auto flags = std::make_shared<UpFlags>();
   command->add_option("file", flags->file, "Cluster file")->required()->type_name("FILE");
   command->add_option("--log-level", flags->log_level, "trace, debug, info (default), warn, error or off");
+  add_decision_log_flags(*command, flags->decision_log);
   command->add_flag("--json", flags->json, "Print one JSON value when all nodes serve");
   command->callback([&run, flags] { run = [flags] { return up(*flags); }; });
 }

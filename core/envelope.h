@@ -55,6 +55,13 @@ struct Envelope {
   Hello hello;               ///< hello and welcome
   std::string text;          ///< refuse
   MessagePtr message;        ///< data
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("version", s.version), v("kind", s.kind), v("lane", s.lane), v("from", s.from), v("to", s.to);
+    v("incarnation", s.incarnation), v("to_incarnation", s.to_incarnation), v("session", s.session), v("sequence", s.sequence);
+    v("acknowledged", s.acknowledged), v("credit", s.credit), v("hello", s.hello), v("text", s.text), v("message", s.message);
+  }
 };
 
 }  // namespace spillway::core

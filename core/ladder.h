@@ -23,6 +23,11 @@ struct Rung {
   ModelId model_id;
   Duration wait{0};
   std::string text;  ///< as it stands in the cluster file: "shorter:64", "model:NAME", "defer:5s"; clients are told these words
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("kind", s.kind), v("tokens", s.tokens), v("model", s.model), v("model_id", s.model_id), v("wait", s.wait), v("text", s.text);
+  }
 };
 
 /// Why a request is not run as it was asked.

@@ -22,12 +22,22 @@ struct SequenceOpen {
   std::shared_ptr<const Request> request;
   std::uint32_t choice = 0;
   std::vector<TokenId> tokens;  ///< generated so far by this choice
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("sequence", s.sequence), v("request", s.request), v("choice", s.choice), v("tokens", s.tokens);
+  }
 };
 
 /// Draw the token `index` (from 0) of a sequence from the logits of the item's last row.
 struct SampleTarget {
   SequenceId sequence;
   std::uint32_t index = 0;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("sequence", s.sequence), v("index", s.index);
+  }
 };
 
 /// Rows of one sequence computed in this step: input tokens for positions [first_position, first_position + tokens.size()).
@@ -37,6 +47,12 @@ struct StepItem {
   std::vector<TokenId> tokens;        ///< at least one
   std::vector<BlockId> blocks;        ///< block table covering positions [0, first_position + tokens.size())
   std::vector<SampleTarget> samples;  ///< usually none (prefill chunk) or one; several when a prompt forks into n choices
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("sequence", s.sequence), v("first_position", s.first_position), v("tokens", s.tokens), v("blocks", s.blocks);
+    v("samples", s.samples);
+  }
 };
 
 /// Copy rows [0, rows) of block `from` to block `to` before the step: copy on write of a growing page.
@@ -44,6 +60,11 @@ struct BlockCopy {
   BlockId from = no_block;
   BlockId to = no_block;
   std::uint32_t rows = 0;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("from", s.from), v("to", s.to), v("rows", s.rows);
+  }
 };
 
 /// One model step of one replica, made by the batcher's core, executed in this order: opens, copies, items, closes.
@@ -54,12 +75,22 @@ struct StepPlan {
   std::vector<StepItem> items;
   std::vector<SequenceId> closes;
   bool empty() const { return opens.empty() && copies.empty() && items.empty() && closes.empty(); }
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("step", s.step), v("opens", s.opens), v("copies", s.copies), v("items", s.items), v("closes", s.closes);
+  }
 };
 
 struct SampledToken {
   SequenceId sequence;
   std::uint32_t index = 0;
   TokenOut out;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("sequence", s.sequence), v("index", s.index), v("out", s.out);
+  }
 };
 
 struct StepResult {
@@ -67,6 +98,11 @@ struct StepResult {
   std::vector<SampledToken> sampled;  ///< in the order of the plan's targets
   std::uint32_t rows = 0;             ///< rows computed
   Duration elapsed{0};                ///< measured by the worker; the batcher learns its step-time coefficients from it
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("step", s.step), v("sampled", s.sampled), v("rows", s.rows), v("elapsed", s.elapsed);
+  }
 };
 
 /// What a replica is, told by the worker when its model is loaded.
@@ -84,6 +120,14 @@ struct ReplicaInfo {
   std::uint32_t page_format = 0;  ///< core/page.h
   std::uint32_t blocks = 0;       ///< device pool
   std::string isa;                ///< "scalar", "avx2", "avx512", "paced"
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("model", s.model), v("model_name", s.model_name), v("kv_id", s.kv_id), v("weights_digest", s.weights_digest);
+    v("numerics_id", s.numerics_id), v("features", s.features), v("context_max", s.context_max), v("vocabulary", s.vocabulary);
+    v("page_bytes", s.page_bytes), v("row_bytes", s.row_bytes), v("page_format", s.page_format), v("blocks", s.blocks);
+    v("isa", s.isa);
+  }
 };
 
 }  // namespace spillway::core

@@ -10,11 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include "core/enum_range.h"
 #include "core/result.h"
 #include "net/aligned_frame.h"
 #include "net/codec.h"
 #include "net/encoder.h"
-#include "net/enum_range.h"
 #include "net/wire_fields.h"
 
 namespace spillway::net {
@@ -63,9 +63,9 @@ class Decoder {
 
   template <class E, class Raw>
   void set_enum(E& value, Raw raw) {
-    if (raw > static_cast<std::underlying_type_t<E>>(enum_max<E>)) {
+    if (raw > static_cast<std::underlying_type_t<E>>(core::enum_max<E>)) {
       return fail(DecodeFault::bad_enum,
-                  std::to_string(raw) + " is none of its values (0 to " + std::to_string(static_cast<unsigned>(enum_max<E>)) + ")");
+                  std::to_string(raw) + " is none of its values (0 to " + std::to_string(static_cast<unsigned>(core::enum_max<E>)) + ")");
     }
     value = static_cast<E>(raw);
   }

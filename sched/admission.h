@@ -21,6 +21,12 @@ struct TenantRules {
   std::vector<core::Rung> ladder;
   std::uint32_t saturation_permille = 1000;      ///< from there on the first rung is taken
   std::uint32_t saturation_step_permille = 250;  ///< and each further one so much above
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("bucket", s.bucket), v("ladder", s.ladder), v("saturation_permille", s.saturation_permille),
+        v("saturation_step_permille", s.saturation_step_permille);
+  }
 };
 
 /// One way to run the request.

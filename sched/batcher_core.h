@@ -38,6 +38,15 @@ struct BatcherLimits {
   TenantWeights tenant_weights{};                         ///< shares of tenants that wait in one class; unnamed ones have 1
   core::Duration ended_memory{std::chrono::seconds(30)};  ///< how long epochs of ended streams are remembered
   std::uint32_t ended_memory_max = 65536;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("step_tokens_max", s.step_tokens_max), v("sequences_max", s.sequences_max), v("queue_max", s.queue_max);
+    v("reserve_blocks", s.reserve_blocks), v("admission", s.admission), v("growth_blocks", s.growth_blocks);
+    v("answer_quantile_permille", s.answer_quantile_permille), v("ageing", s.ageing), v("tpot", s.tpot);
+    v("token_costs", s.token_costs), v("tenant_weights", s.tenant_weights);
+    v("ended_memory", s.ended_memory), v("ended_memory_max", s.ended_memory_max);
+  }
 };
 
 /// One replica's scheduler: queue, running set, block ledger, prefix index. Pure: events and time in, actions out.
@@ -62,13 +71,28 @@ class BatcherCore {
   struct Post {  ///< to the node's link layer (or locally when `to` is this node)
     core::NodeId to;
     core::MessagePtr message;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("to", s.to), v("message", s.message);
+    }
   };
   struct Local {  ///< to this node's cache-manager
     std::variant<ExportGrown, ExportEnded, ExportFrozen, ImportReserved, ImportCommitted> event;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("event", s.event);
+    }
   };
   struct NamesChanged {  ///< prefix names that became available or were evicted: for the cache-manager to announce
     std::vector<core::BlockName> added;
     std::vector<core::BlockName> removed;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("added", s.added), v("removed", s.removed);
+    }
   };
   using Action = std::variant<Post, Local, NamesChanged>;
   using Actions = std::vector<Action>;

@@ -25,6 +25,15 @@ struct CacheLimits {
   /// Memory of pages of one import that have come in part, but never less than four pages; a source that needs more is lying.
   std::uint64_t assembly_bytes_max = 32U << 20;
   std::uint32_t missing_ranges_max = 64;  ///< asked for by one MissingPages, and read again at once per export; the rest is asked for later
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("lease", s.lease), v("resend", s.resend), v("ask_owner", s.ask_owner), v("export_max", s.export_max);
+    v("exports_max", s.exports_max), v("imports_max", s.imports_max), v("frame_bytes_max", s.frame_bytes_max);
+    v("bulk_bytes_per_second_max", s.bulk_bytes_per_second_max), v("reads_in_flight_max", s.reads_in_flight_max);
+    v("unacked_bytes_max", s.unacked_bytes_max), v("assembly_bytes_max", s.assembly_bytes_max);
+    v("missing_ranges_max", s.missing_ranges_max);
+  }
 };
 
 /// A node's cache-manager: the transfer state machines of moves in both directions, and what to announce. Pure.
@@ -41,10 +50,20 @@ class CacheCore {
   struct Post {
     core::NodeId to;
     core::MessagePtr message;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("to", s.to), v("message", s.message);
+    }
   };
   struct Local {  ///< to the batcher of replica `replica` of this node
     std::uint32_t replica = 0;
     std::variant<ExportBegin, ExportFreeze, ExportThaw, ExportRelease, ImportReserve, ImportCommit, ImportCancel> event;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("replica", s.replica), v("event", s.event);
+    }
   };
   struct ReadRows {  ///< to the worker of `replica`; answered by on(RowsRead)
     std::uint32_t replica = 0;
@@ -54,6 +73,12 @@ class CacheCore {
     bool whole_page = true;  ///< read all rows of the block as they lie (rows beyond `rows` are whatever is there, sent as zeros)
     std::uint32_t first_row = 0;
     std::uint32_t rows = 0;  ///< rows holding data
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("replica", s.replica), v("transfer", s.transfer), v("ordinal", s.ordinal), v("block", s.block);
+      v("whole_page", s.whole_page), v("first_row", s.first_row), v("rows", s.rows);
+    }
   };
   struct WriteRows {  ///< to the worker of `replica`; answered by on(RowsWritten)
     std::uint32_t replica = 0;
@@ -64,6 +89,12 @@ class CacheCore {
     std::uint32_t rows = 0;
     core::SharedBytes data;  ///< canonical layout: of the whole page when rows were sent as a page, else of `rows` rows
     bool whole_page = true;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("replica", s.replica), v("transfer", s.transfer), v("ordinal", s.ordinal), v("block", s.block);
+      v("first_row", s.first_row), v("rows", s.rows), v("whole_page", s.whole_page);
+    }
   };
   using Action = std::variant<Post, Local, ReadRows, WriteRows>;
   using Actions = std::vector<Action>;
@@ -76,12 +107,23 @@ class CacheCore {
     std::uint32_t first_row = 0;
     std::uint32_t rows = 0;
     core::SharedBytes data;  ///< may be null in simulation: sizes then come from page_bytes
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("transfer", s.transfer), v("ordinal", s.ordinal), v("whole_page", s.whole_page), v("first_row", s.first_row);
+      v("rows", s.rows);
+    }
   };
   struct RowsWritten {
     TransferId transfer;
     std::uint32_t ordinal = 0;
     std::uint32_t first_row = 0;
     std::uint32_t rows = 0;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("transfer", s.transfer), v("ordinal", s.ordinal), v("first_row", s.first_row), v("rows", s.rows);
+    }
   };
 
   CacheCore(core::NodeId self, core::Incarnation incarnation, const CacheLimits& limits);

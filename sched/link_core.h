@@ -23,6 +23,14 @@ struct LinkLimits {
   std::uint32_t unacked_messages_max = 65536;  ///< per lane; more is an overflow: the peer is treated as dead
   std::uint32_t reorder_max = 4096;            ///< out-of-order envelopes kept per lane
   std::uint64_t credit_bytes = 8U << 20;       ///< bulk bytes we let a peer have in flight towards us
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("heartbeat", s.heartbeat), v("suspect_min", s.suspect_min), v("dead_after", s.dead_after);
+    v("phi_suspect_tenths", s.phi_suspect_tenths), v("resend", s.resend), v("resend_max", s.resend_max);
+    v("hello_interval", s.hello_interval), v("unacked_messages_max", s.unacked_messages_max), v("reorder_max", s.reorder_max);
+    v("credit_bytes", s.credit_bytes);
+  }
 };
 
 /// One side of the link to one peer. Control and token lanes: in order, once, resent until acknowledged, within one session of
@@ -38,32 +46,67 @@ class LinkCore {
  public:
   struct Transmit {  ///< give to the transport
     core::Envelope envelope;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("envelope", s.envelope);
+    }
   };
   struct Deliver {  ///< a message from the peer, in order on its lane
     core::MessagePtr message;
     std::uint64_t bulk_bytes = 0;  ///< bulk: call consumed(bulk_bytes) once the receiving core has taken it
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("message", s.message), v("bulk_bytes", s.bulk_bytes);
+    }
   };
   struct PeerUp {
     core::NodeId peer;
     core::Incarnation incarnation;
     core::Hello hello;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("peer", s.peer), v("incarnation", s.incarnation), v("hello", s.hello);
+    }
   };
   struct PeerSuspect {  ///< gets no new work
     core::NodeId peer;
     bool suspect = true;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("peer", s.peer), v("suspect", s.suspect);
+    }
   };
   struct PeerDown {
     core::NodeId peer;
     core::Incarnation incarnation;
     std::string reason;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("peer", s.peer), v("incarnation", s.incarnation), v("reason", s.reason);
+    }
   };
   struct BulkCredit {  ///< the peer consumed: bytes now in flight towards it
     core::NodeId peer;
     std::uint64_t bytes_in_flight = 0;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("peer", s.peer), v("bytes_in_flight", s.bytes_in_flight);
+    }
   };
   struct Refused {  ///< the peer refuses us, or we it (versions named)
     core::NodeId peer;
     std::string reason;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("peer", s.peer), v("reason", s.reason);
+    }
   };
   using Action = std::variant<Transmit, Deliver, PeerUp, PeerSuspect, PeerDown, BulkCredit, Refused>;
   using Actions = std::vector<Action>;

@@ -24,6 +24,11 @@ struct ExportBlock {
   core::BlockName name;  ///< zero when not full or not yet named
   std::uint32_t first_token = 0;
   std::uint32_t rows = 0;  ///< rows computed so far
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("ordinal", s.ordinal), v("block", s.block), v("name", s.name), v("first_token", s.first_token), v("rows", s.rows);
+  }
 };
 
 // -- cache-manager -> batcher: source side ---------------------------------------------------------------------------------------
@@ -33,6 +38,11 @@ struct ExportBegin {
   TransferId transfer;
   StreamKey key;
   Epoch epoch;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("transfer", s.transfer), v("key", s.key), v("epoch", s.epoch);
+  }
 };
 /// Stop computing the stream at the next step border and say where it stands. No tokens leave after Frozen until Thaw.
 /// Void when the stream has made more than `decode_steps_max` decode steps by that border (counted as in ExportGrown): then it goes
@@ -41,15 +51,30 @@ struct ExportBegin {
 struct ExportFreeze {
   TransferId transfer;
   std::uint32_t decode_steps_max = 0xffffffffU;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("transfer", s.transfer), v("decode_steps_max", s.decode_steps_max);
+  }
 };
 /// The move is off. The stream goes on (if it was frozen) under `epoch`: the old one, or the one the owner granted.
 struct ExportThaw {
   TransferId transfer;
   Epoch epoch;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("transfer", s.transfer), v("epoch", s.epoch);
+  }
 };
 /// The move is committed: drop the stream; its named full blocks stay as cached prefixes.
 struct ExportRelease {
   TransferId transfer;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("transfer", s.transfer);
+  }
 };
 
 // -- batcher -> cache-manager: source side ---------------------------------------------------------------------------------------
@@ -63,6 +88,12 @@ struct ExportGrown {
   std::uint32_t decode_steps = 0;     ///< decode steps of the stream since ExportBegin, running total
   std::uint32_t choices = 0;          ///< of the stream, finished ones included (0: not told)
   std::uint64_t rows_to_compute = 0;  ///< rows still to be computed before the next token, all choices (decoding: one per live choice)
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("transfer", s.transfer), v("blocks", s.blocks), v("decode_steps", s.decode_steps), v("choices", s.choices);
+    v("rows_to_compute", s.rows_to_compute);
+  }
 };
 /// Answer to ExportBegin when the stream is not there under that epoch, or the message that a running export is over because the
 /// stream ended (finished, cancelled, returned). The transfer is over for the batcher.
@@ -70,6 +101,11 @@ struct ExportEnded {
   TransferId transfer;
   core::Errc code = core::Errc::unknown_request;
   std::string reason;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("transfer", s.transfer), v("code", s.code), v("reason", s.reason);
+  }
 };
 /// Answer to ExportFreeze. `run` has tokens so far, names and request; key and epoch are the old ones, `replica` is left to the
 /// cache-manager. `blocks` are all blocks held, in their final state.
@@ -79,6 +115,11 @@ struct ExportFrozen {
   std::vector<ExportBlock> blocks;
   std::vector<std::vector<std::uint32_t>> tables;  ///< per choice: ordinals in order of position
   std::vector<std::uint32_t> rows;                 ///< per choice: rows computed
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("transfer", s.transfer), v("run", s.run), v("blocks", s.blocks), v("tables", s.tables), v("rows", s.rows);
+  }
 };
 
 // -- cache-manager -> batcher: destination side ----------------------------------------------------------------------------------
@@ -91,6 +132,11 @@ struct ImportReserve {
   Epoch epoch;  ///< the one it is to run under
   std::uint32_t choices = 1;
   std::vector<core::TransferBlock> blocks;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("transfer", s.transfer), v("key", s.key), v("epoch", s.epoch), v("choices", s.choices), v("blocks", s.blocks);
+  }
 };
 /// Everything arrived: run it. Ordinals of `tables` were reserved before.
 struct ImportCommit {
@@ -99,10 +145,20 @@ struct ImportCommit {
   std::vector<std::vector<std::uint32_t>> tables;
   std::vector<std::uint32_t> rows;
   std::vector<core::TransferBlock> blocks;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("transfer", s.transfer), v("run", s.run), v("tables", s.tables), v("rows", s.rows), v("blocks", s.blocks);
+  }
 };
 /// Drop the reservations of the transfer.
 struct ImportCancel {
   TransferId transfer;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("transfer", s.transfer);
+  }
 };
 
 // -- batcher -> cache-manager: destination side ----------------------------------------------------------------------------------
@@ -117,8 +173,18 @@ struct ImportReserved {
     std::uint32_t ordinal = 0;
     BlockId block = core::no_block;
     bool held = false;  ///< the bytes are there already (prefix hit)
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("ordinal", s.ordinal), v("block", s.block), v("held", s.held);
+    }
   };
   std::vector<Slot> slots;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("transfer", s.transfer), v("accepted", s.accepted), v("code", s.code), v("reason", s.reason), v("slots", s.slots);
+  }
 };
 /// Answer to ImportCommit. Accepted: the batcher has told the owner (RunAccepted) and runs it. Refused: a newer epoch is known, or
 /// the stream was cancelled meanwhile; reservations are dropped.
@@ -127,6 +193,11 @@ struct ImportCommitted {
   bool accepted = false;
   core::Errc code = core::Errc::ok;
   std::string reason;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("transfer", s.transfer), v("accepted", s.accepted), v("code", s.code), v("reason", s.reason);
+  }
 };
 
 }  // namespace spillway::sched

@@ -72,6 +72,16 @@ struct PlacementRules {
   // preble
   core::Duration window{std::chrono::minutes(3)};
   std::uint32_t rebalance_permille = 1500;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("policy", s.policy), v("sample_above", s.sample_above), v("sample", s.sample), v("step_tokens", s.step_tokens),
+        v("prefix_weight_permille", s.prefix_weight_permille), v("decode_steps", s.decode_steps),
+        v("imbalance_requests", s.imbalance_requests), v("imbalance_permille", s.imbalance_permille), v("match_permille", s.match_permille),
+        v("kv_spread_permille", s.kv_spread_permille), v("kv_use_permille", s.kv_use_permille), v("overlap_permille", s.overlap_permille),
+        v("credit_permille", s.credit_permille), v("decay_permille", s.decay_permille),
+        v("request_blocks_permille", s.request_blocks_permille), v("window", s.window), v("rebalance_permille", s.rebalance_permille);
+  }
 };
 
 /// Why a replica was chosen.
@@ -94,6 +104,11 @@ struct PlacementScore {
   core::ReplicaRef replica;
   bool usable = false;  ///< eligible and with room; others are never chosen
   std::int64_t score = 0;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("replica", s.replica), v("usable", s.usable), v("score", s.score);
+  }
 };
 inline constexpr std::int64_t worst_score = INT64_MAX;
 
@@ -103,6 +118,11 @@ struct PlacementDecision {
   core::PlacementPolicy policy = core::PlacementPolicy::additive;
   PlacementReason reason = PlacementReason::least_cost;
   std::vector<PlacementScore> scores;  ///< of every replica looked at; units are the policy's (additive: nanoseconds)
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("replica", s.replica), v("policy", s.policy), v("reason", s.reason), v("scores", s.scores);
+  }
 };
 
 /// What was sent to a replica of late, for preble: six buckets of a sixth of the window each.

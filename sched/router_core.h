@@ -53,6 +53,18 @@ struct RouterLimits {
   PlacementRules placement;
   bool explain = false;                           ///< a Placed action for each placement
   std::map<core::TenantId, TenantRules> tenants;  ///< buckets and ladders; a tenant that is not here has neither
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("streams_max", s.streams_max), v("waiting_max", s.waiting_max), v("tenant_streams_max", s.tenant_streams_max);
+    v("output_tokens_max", s.output_tokens_max), v("run_resend", s.run_resend), v("run_give_up", s.run_give_up);
+    v("gap_max", s.gap_max), v("move_max", s.move_max), v("waiting_resend", s.waiting_resend), v("report_stale", s.report_stale);
+    v("moves_per_link_max", s.moves_per_link_max), v("restarts_max", s.restarts_max), v("waiting_max_time", s.waiting_max_time);
+    v("stall_max", s.stall_max), v("move_resend", s.move_resend), v("status_max", s.status_max), v("drain_max", s.drain_max);
+    v("gap_tokens_max", s.gap_tokens_max), v("spill_low_permille", s.spill_low_permille);
+    v("spill_high_permille", s.spill_high_permille), v("spill_interval", s.spill_interval), v("operations_max", s.operations_max);
+    v("placement", s.placement), v("explain", s.explain), v("tenants", s.tenants);
+  }
 };
 
 /// The owner of streams: admission, placement, epochs, moves, restarts, drain, and the soft view of all nodes. Pure.
@@ -71,32 +83,67 @@ class RouterCore {
   struct Post {
     core::NodeId to;
     core::MessagePtr message;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("to", s.to), v("message", s.message);
+    }
   };
   struct ToClient {    ///< Accepted and Failed as they are; Delta without text (the shell adds it); Finished at the end
     ClientRef client;  ///< zero: the client is gone (nothing to send), kept for logs
     StreamKey key;
     std::variant<core::Accepted, core::Delta, core::Finished, core::Failed> message;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("client", s.client), v("key", s.key), v("message", s.message);
+    }
   };
   struct StreamEnded {  ///< the shell drops its text state
     StreamKey key;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("key", s.key);
+    }
   };
   struct Operation {  ///< progress or end of an operator's request, to the client that asked
     ClientRef client;
     core::OperationUpdate update;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("client", s.client), v("update", s.update);
+    }
   };
   struct Status {  ///< answer to a StatusRequest, complete or after its time limit
     ClientRef client;
     core::StatusReply reply;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("client", s.client), v("reply", s.reply);
+    }
   };
   struct MoveAborted {  ///< the stream stays where it is, or begins again elsewhere; for logs
     StreamKey key;
     Epoch new_epoch;
     std::string reason;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("key", s.key), v("new_epoch", s.new_epoch), v("reason", s.reason);
+    }
   };
   struct Placed {  ///< a stream was sent to a replica, and why; only with RouterLimits::explain
     StreamKey key;
     Epoch epoch;
     PlacementDecision decision;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("key", s.key), v("epoch", s.epoch), v("decision", s.decision);
+    }
   };
   using Action = std::variant<Post, ToClient, StreamEnded, Operation, Status, MoveAborted, Placed>;
   using Actions = std::vector<Action>;
@@ -105,6 +152,11 @@ class RouterCore {
   struct Alternative {
     core::ModelId model;
     std::vector<core::TokenId> prompt;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("model", s.model), v("prompt", s.prompt);
+    }
   };
   /// A tokenised submission. `resume` holds the tokens of an earlier life of the stream (names are made here).
   struct Admit {
@@ -116,6 +168,12 @@ class RouterCore {
     bool resumed = false;
     core::Resume resume;
     std::vector<Alternative> alternatives;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("client", s.client), v("tenant_name", s.tenant_name), v("secret", s.secret), v("request", s.request);
+      v("deadline", s.deadline), v("resumed", s.resumed), v("resume", s.resume), v("alternatives", s.alternatives);
+    }
   };
 
   RouterCore(core::NodeId self, std::string name, core::Incarnation incarnation, const RouterLimits& limits);

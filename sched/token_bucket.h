@@ -10,6 +10,11 @@ namespace spillway::sched {
 struct BucketRules {
   std::uint64_t tokens_per_second = 0;  ///< 0 = no bucket: everything may be taken. At most 10^9
   std::uint64_t burst_tokens = 0;       ///< what a full bucket holds. At most 10^9
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("tokens_per_second", s.tokens_per_second), v("burst_tokens", s.burst_tokens);
+  }
 };
 
 /// A token bucket kept as the time at which it would be full again (as in the generic cell rate algorithm), so that it needs no timer.

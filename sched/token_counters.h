@@ -14,6 +14,11 @@ using TenantWeights = std::map<core::TenantId, std::uint32_t>;
 struct TokenCosts {
   std::uint32_t input = 1;   ///< a token of a prompt
   std::uint32_t output = 2;  ///< a generated one; not below `input`, or the bound below does not hold
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("input", s.input), v("output", s.output);
+  }
 };
 
 /// Virtual token counters between tenants (VTC, Sheng et al., "Fairness in serving large language models"): a tenant's counter grows

@@ -9,18 +9,19 @@ namespace spillway::tidy {
 
 namespace {
 
-const std::set<std::string> source_folders = {"core",   "cluster-config", "sched", "kernels", "model", "net",
-                                              "actors", "gateway",        "sdk",   "sim",     "app"};
+const std::set<std::string> source_folders = {"core", "cluster-config", "sched",   "decisions", "kernels", "model",
+                                              "net",  "actors",         "gateway", "sdk",       "sim",     "app"};
 
 /// Who may include whom: the edges of the architecture. tests, bench and app may include everything.
 const std::map<std::string, std::set<std::string>> folder_edges = {
     {"core", {}},
     {"cluster-config", {"core"}},
     {"sched", {"core"}},
+    {"decisions", {"core", "sched"}},
     {"kernels", {"core"}},
     {"model", {"core", "kernels"}},
     {"net", {"core"}},
-    {"actors", {"core", "sched", "model", "net", "cluster-config"}},
+    {"actors", {"core", "sched", "decisions", "model", "net", "cluster-config"}},
     {"gateway", {"core", "model"}},
     {"sdk", {"core", "net"}},
     {"sim", {"core", "sched", "cluster-config"}},

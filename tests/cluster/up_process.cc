@@ -144,7 +144,7 @@ Ran run(const std::vector<std::string>& arguments, std::chrono::milliseconds lim
   return ran;
 }
 
-UpProcess::UpProcess(const std::string& toml, std::vector<std::string> names, int first_port)
+UpProcess::UpProcess(const std::string& toml, std::vector<std::string> names, int first_port, const std::vector<std::string>& flags)
     : names_(std::move(names)), first_port_(first_port) {
   config_ = (folder_ / "cluster.toml").string();
   std::ofstream(config_) << toml;
@@ -152,7 +152,11 @@ UpProcess::UpProcess(const std::string& toml, std::vector<std::string> names, in
   const int err = ::open((folder_ / "log").c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
   const pid_t parent = ::getpid();
   pid_ = ::fork();
-  if (pid_ == 0) exec_child({spillway_binary(), "up", config_}, out, err, parent);
+  if (pid_ == 0) {
+    std::vector<std::string> words{spillway_binary(), "up", config_};
+    words.insert(words.end(), flags.begin(), flags.end());
+    exec_child(words, out, err, parent);
+  }
   ::close(out);
   ::close(err);
 }

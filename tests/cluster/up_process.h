@@ -53,8 +53,8 @@ Ran run(const std::vector<std::string>& arguments, std::chrono::milliseconds lim
 /// One cluster of real processes.
 class UpProcess {
  public:
-  /// Writes `toml` and starts `spillway up`. `names` are its nodes; node i has base port `first_port + 10 i`.
-  UpProcess(const std::string& toml, std::vector<std::string> names, int first_port);
+  /// Writes `toml` and starts `spillway up` with `flags`. `names` are its nodes; node i has base port `first_port + 10 i`.
+  UpProcess(const std::string& toml, std::vector<std::string> names, int first_port, const std::vector<std::string>& flags = {});
   ~UpProcess();
   UpProcess(const UpProcess&) = delete;
   UpProcess& operator=(const UpProcess&) = delete;

@@ -26,7 +26,7 @@ BOOST_AUTO_TEST_CASE(every_message_survives_the_round_trip) {
 }
 
 BOOST_AUTO_TEST_CASE(every_kind_of_envelope_survives) {
-  for (int kind = 0; kind <= static_cast<int>(enum_max<EnvelopeKind>); ++kind) {
+  for (int kind = 0; kind <= static_cast<int>(core::enum_max<EnvelopeKind>); ++kind) {
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
       auto sent = test::Filler(seed).envelope(static_cast<EnvelopeKind>(kind), seed % core::message_types);
       if (static_cast<EnvelopeKind>(kind) != EnvelopeKind::data) sent.lane = static_cast<core::Lane>(seed % 3);
@@ -123,11 +123,11 @@ BOOST_AUTO_TEST_CASE(the_ranges_of_enums_are_whole) {
   const auto whole = []<class E>(E last) {
     return core::to_string(last) != "unknown" && core::to_string(static_cast<E>(static_cast<int>(last) + 1)) == "unknown";
   };
-  BOOST_TEST(whole(enum_max<core::Errc>));
-  BOOST_TEST(whole(enum_max<core::FinishReason>));
-  BOOST_TEST(whole(enum_max<core::ServiceClass>));
-  BOOST_TEST(whole(enum_max<core::PageFormat>));
-  BOOST_TEST(whole(enum_max<core::NodeState>));
+  BOOST_TEST(whole(core::enum_max<core::Errc>));
+  BOOST_TEST(whole(core::enum_max<core::FinishReason>));
+  BOOST_TEST(whole(core::enum_max<core::ServiceClass>));
+  BOOST_TEST(whole(core::enum_max<core::PageFormat>));
+  BOOST_TEST(whole(core::enum_max<core::NodeState>));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

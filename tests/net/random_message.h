@@ -11,9 +11,9 @@
 #include <variant>
 #include <vector>
 
+#include "core/enum_range.h"
 #include "core/envelope.h"
 #include "net/codec.h"
-#include "net/enum_range.h"
 
 /// Messages with random content and a text of all their fields, both through the visitors of core/: a field that the visitor
 /// names and the codec forgets shows as a difference.
@@ -93,7 +93,7 @@ class Filler {
     } else if constexpr (std::is_integral_v<T>) {
       value = static_cast<T>(number(10) == 0 ? number(2) * ~std::uint64_t{0} : random_());
     } else if constexpr (std::is_enum_v<T>) {
-      value = static_cast<T>(number(static_cast<std::uint64_t>(enum_max<T>) + 1));
+      value = static_cast<T>(number(static_cast<std::uint64_t>(core::enum_max<T>) + 1));
     } else if constexpr (is_core_id<T>) {
       value.value = random_();
     } else if constexpr (std::is_same_v<T, core::Duration>) {

@@ -191,7 +191,7 @@ std::vector<Case> corpus(std::uint64_t seed, std::size_t list_max) {
   for (std::size_t type = 0; type < core::message_types; ++type) {
     add(encode(test::Filler(seed + type, list_max).envelope(core::EnvelopeKind::data, type)), false);
   }
-  for (int kind = 0; kind <= static_cast<int>(enum_max<core::EnvelopeKind>); ++kind) {
+  for (int kind = 0; kind <= static_cast<int>(core::enum_max<core::EnvelopeKind>); ++kind) {
     add(encode(test::Filler(seed + 100, list_max).envelope(static_cast<core::EnvelopeKind>(kind), 4)), false);
   }
   for (std::size_t type = 0; type < std::variant_size_v<core::ClientMessage>; ++type) {

@@ -60,7 +60,7 @@ void ClusterSim::submit_now(std::size_t stream) {
       state.finish = client.finish[c];
     }
   }
-  router(client.router, [&](RouterCore& core, auto& out) { core.on(admit, now_, out); });
+  router<decisions::router::Admit>(client.router, admit);
 }
 
 void ClusterSim::submit_again(std::size_t stream, core::Duration delay) {
@@ -148,21 +148,21 @@ std::uint64_t ClusterSim::ask_move(std::size_t stream, std::uint32_t destination
   const std::uint64_t operation = next_operation_++;
   ++counts.moves_asked;
   asked_moves_.insert(operation);
-  const core::MoveRequest request{operation, clients_[stream]->request, nodes_[destination].name};
-  router(at_router, [&](RouterCore& core, auto& out) { core.on(ClientRef{1U << 30}, request, now_, out); });
+  const core::ClientMessage request = core::MoveRequest{operation, clients_[stream]->request, nodes_[destination].name};
+  router<decisions::router::Operator>(at_router, ClientRef{1U << 30}, request);
   return operation;
 }
 
 std::uint64_t ClusterSim::ask_drain(std::uint32_t node, core::DrainMode mode, std::uint32_t at_router) {
   const std::uint64_t operation = next_operation_++;
-  const core::DrainRequest request{operation, nodes_[node].name, mode};
-  router(at_router, [&](RouterCore& core, auto& out) { core.on(ClientRef{1U << 30}, request, now_, out); });
+  const core::ClientMessage request = core::DrainRequest{operation, nodes_[node].name, mode};
+  router<decisions::router::Operator>(at_router, ClientRef{1U << 30}, request);
   return operation;
 }
 
 std::uint64_t ClusterSim::ask_status(std::uint32_t at_router) {
   const std::uint64_t operation = next_operation_++;
-  router(at_router, [&](RouterCore& core, auto& out) { core.on(ClientRef{1U << 30}, core::StatusRequest{operation}, now_, out); });
+  router<decisions::router::Operator>(at_router, ClientRef{1U << 30}, core::ClientMessage{core::StatusRequest{operation}});
   return operation;
 }
 
@@ -170,7 +170,7 @@ void ClusterSim::cancel(std::size_t stream) {
   Client& client = *clients_[stream];
   if (client.over) return;
   client.cancelled = true;
-  router(client.router, [&](RouterCore& core, auto& out) { core.on_cancel(client.ref, client.spec->key, now_, out); });
+  router<decisions::router::Cancel>(client.router, client.ref, client.spec->key);
 }
 
 void ClusterSim::client_gone(std::size_t stream) {
@@ -178,7 +178,7 @@ void ClusterSim::client_gone(std::size_t stream) {
   if (client.over) return;
   client.over = client.gone = true;
   ++counts.finished;
-  router(client.router, [&](RouterCore& core, auto& out) { core.on_client_gone(client.ref, now_, out); });
+  router<decisions::router::ClientGone>(client.router, client.ref);
 }
 
 // -- Moves as seen from outside --------------------------------------------------------------------------------------------------

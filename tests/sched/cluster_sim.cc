@@ -84,10 +84,18 @@ void ClusterSim::start(std::uint32_t n) {
   node.draining = false;
   node.report_number = 0;
   const core::ReplicaInfo info = replica_info(options_);
-  node.router = std::make_unique<RouterCore>(node.id, node.name, node.incarnation, options_.router);
-  node.batcher = std::make_unique<BatcherCore>(core::ReplicaRef{node.id, 0}, node.incarnation, info, options_.batcher);
-  node.cache = std::make_unique<CacheCore>(node.id, node.incarnation, options_.cache);
-  node.cache->set_replica(0, info);
+  const auto log = options_.decision_log ? options_.decision_log(n) : nullptr;
+  const decisions::RouterStart router_start{node.id, node.name, node.incarnation, options_.router};
+  const decisions::BatcherStart batcher_start{{node.id, 0}, node.incarnation, info, options_.batcher};
+  const decisions::CacheStart cache_start{node.id, node.incarnation, options_.cache};
+  node.router = std::make_unique<RouterCore>(router_start.make());
+  node.router_log = decisions::record<RouterCore>(log, router_start);
+  node.batcher = std::make_unique<BatcherCore>(batcher_start.make());
+  node.batcher_log = decisions::record<BatcherCore>(log, batcher_start);
+  node.cache = std::make_unique<CacheCore>(cache_start.make());
+  node.cache_log = decisions::record<CacheCore>(log, cache_start);
+  CacheCore::Actions none;
+  decisions::take<decisions::cache::SetReplica>(node.cache_log, *node.cache, now_, none, std::uint32_t{0}, info);
   node.worker = std::make_unique<FakeWorker>(options_.blocks);
   node.worker_life = node.life;
   node.jobs.clear();
@@ -95,16 +103,20 @@ void ClusterSim::start(std::uint32_t n) {
   node.tick_at = core::never;
   node.links.clear();
   node.links.resize(nodes_.size());
+  node.link_logs.clear();
+  node.link_logs.resize(nodes_.size());
   node.linked.assign(nodes_.size(), false);
   core::Hello hello;
   hello.name = node.name;
   hello.credit_bytes = options_.link.credit_bytes;
   for (std::uint32_t peer = 0; peer < nodes_.size(); ++peer) {
-    node.router->expect_node(nodes_[peer].id, nodes_[peer].name);
-    if (peer != n) {
-      node.links[peer] =
-          std::make_unique<LinkCore>(node.id, node.incarnation, nodes_[peer].id, hello, options_.link, mix(node.incarnation.value, peer));
-    }
+    RouterCore::Actions nothing;
+    decisions::take<decisions::router::ExpectNode>(node.router_log, *node.router, now_, nothing, nodes_[peer].id, nodes_[peer].name);
+    if (peer == n) continue;
+    const decisions::LinkStart start{
+        node.id, node.incarnation, nodes_[peer].id, nodes_[peer].name, hello, options_.link, mix(node.incarnation.value, peer)};
+    node.links[peer] = std::make_unique<LinkCore>(start.make());
+    node.link_logs[peer] = decisions::record<LinkCore>(log, start);
   }
   arm(n);
   report(n);
@@ -130,11 +142,11 @@ void ClusterSim::arm(std::uint32_t n) {
 void ClusterSim::tick(std::uint32_t n) {
   const Node& node = nodes_[n];
   const auto due = [&](const auto& core) { return core.next_tick() <= now_; };
-  if (due(*node.router)) router(n, [&](RouterCore& core, auto& out) { core.on_tick(now_, out); });
-  if (due(*node.batcher)) batcher(n, [&](BatcherCore& core, auto& out) { core.on_tick(now_, out); });
-  if (due(*node.cache)) cache(n, [&](CacheCore& core, auto& out) { core.on_tick(now_, out); });
+  if (due(*node.router)) router<decisions::router::Tick>(n);
+  if (due(*node.batcher)) batcher<decisions::batcher::Tick>(n);
+  if (due(*node.cache)) cache<decisions::cache::Tick>(n);
   for (std::uint32_t peer = 0; peer < nodes_.size(); ++peer) {
-    if (peer != n && due(*node.links[peer])) link(n, peer, [&](LinkCore& core, auto& out) { core.on_tick(now_, out); });
+    if (peer != n && due(*node.links[peer])) link<decisions::link::Tick>(n, peer);
   }
   arm(n);
 }
@@ -172,7 +184,7 @@ void ClusterSim::send_now(std::uint32_t from, std::uint32_t to, const core::Mess
     });
     return;
   }
-  link(from, to, [&](LinkCore& core, auto& out) { core.send(message, now_, out); });
+  link<decisions::link::Send>(from, to, message);
 }
 
 void ClusterSim::transmit(std::uint32_t from, std::uint32_t to, const core::Envelope& envelope) {
@@ -183,29 +195,22 @@ void ClusterSim::transmit(std::uint32_t from, std::uint32_t to, const core::Enve
   for (; copies > 0; --copies) {
     const auto jitter = static_cast<std::uint32_t>(options_.jitter.count());
     const auto delay = options_.latency + core::Duration(jitter == 0 ? 0 : random_.below(jitter));
-    after(delay, [this, from, to, envelope] { link(to, from, [&](LinkCore& core, auto& out) { core.on(envelope, now_, out); }); });
+    after(delay, [this, from, to, envelope] { link<decisions::link::Envelope>(to, from, envelope); });
   }
 }
 
 void ClusterSim::deliver(std::uint32_t from, std::uint32_t to, const core::MessagePtr& message) {
-  const core::NodeId sender = nodes_[from].id;
-  std::visit(
-      [&](const auto& m) {
-        using M = std::remove_cvref_t<decltype(m)>;
-        if constexpr (requires(RouterCore & core, RouterCore::Actions & out) { core.on(sender, m, now_, out); }) {
-          router(to, [&](RouterCore& core, auto& out) { core.on(sender, m, now_, out); });
-        } else if constexpr (requires(BatcherCore & core, BatcherCore::Actions & out) { core.on(m, now_, out); }) {
-          batcher(to, [&](BatcherCore& core, auto& out) { core.on(m, now_, out); });
-        } else if constexpr (requires(CacheCore & core, CacheCore::Actions & out) { core.on(m, now_, out); }) {
-          cache(to, [&](CacheCore& core, auto& out) { core.on(m, now_, out); });
-        } else {
-          static_assert(std::is_same_v<M, core::Drain>);
-          nodes_[to].draining = m.mode != core::DrainMode::resume;
-          nodes_[to].batcher->set_draining(nodes_[to].draining);
-          report(to);
-        }
-      },
-      *message);
+  switch (core::traits(*message).part) {
+    case core::Part::router: return router<decisions::router::Message>(to, nodes_[from].id, *message);
+    case core::Part::batcher: return batcher<decisions::batcher::Message>(to, *message);
+    case core::Part::cache: return cache<decisions::cache::Message>(to, *message);
+    case core::Part::node: break;
+  }
+  Node& node = nodes_[to];
+  node.draining = std::get<core::Drain>(*message).mode != core::DrainMode::resume;
+  BatcherCore::Actions none;
+  decisions::take<decisions::batcher::SetDraining>(node.batcher_log, *node.batcher, now_, none, node.draining);
+  report(to);
 }
 
 void ClusterSim::perform(std::uint32_t n, std::uint32_t peer, LinkCore::Actions&& actions) {
@@ -220,31 +225,30 @@ void ClusterSim::perform(std::uint32_t n, std::uint32_t peer, LinkCore::Actions&
             at(now_, [this, n, peer, message = a.message, bytes = a.bulk_bytes, life = nodes_[n].life] {
               if (!nodes_[n].alive || nodes_[n].life != life) return;
               deliver(peer, n, message);
-              if (bytes > 0) link(n, peer, [&](LinkCore& core, auto& out) { core.consumed(bytes, now_, out); });
+              if (bytes > 0) link<decisions::link::Consumed>(n, peer, bytes);
             });
           } else if constexpr (std::is_same_v<A, LinkCore::PeerUp>) {
             const core::Incarnation incarnation = a.incarnation;
             at(now_, [this, n, peer, id, incarnation] {
               nodes_[n].linked[peer] = true;
-              router(n, [&](RouterCore& core, auto& out) { core.on_peer_up(id, incarnation, now_, out); });
-              batcher(n, [&](BatcherCore& core, auto& out) { core.on_owner_gone(id, incarnation, now_, out); });
+              router<decisions::router::PeerUp>(n, id, incarnation);
+              batcher<decisions::batcher::OwnerGone>(n, id, incarnation);
               announce_all(n, peer);
             });
           } else if constexpr (std::is_same_v<A, LinkCore::PeerSuspect>) {
             const bool suspect = a.suspect;
-            at(now_,
-               [this, n, id, suspect] { router(n, [&](RouterCore& core, auto& out) { core.on_peer_suspect(id, suspect, now_, out); }); });
+            at(now_, [this, n, id, suspect] { router<decisions::router::PeerSuspect>(n, id, suspect); });
           } else if constexpr (std::is_same_v<A, LinkCore::PeerDown>) {
             const core::Incarnation incarnation = a.incarnation;
             at(now_, [this, n, peer, id, incarnation] {
               nodes_[n].linked[peer] = false;
-              router(n, [&](RouterCore& core, auto& out) { core.on_peer_down(id, incarnation, now_, out); });
-              batcher(n, [&](BatcherCore& core, auto& out) { core.on_owner_gone(id, {}, now_, out); });
-              cache(n, [&](CacheCore& core, auto& out) { core.on_peer_gone(id, now_, out); });
+              router<decisions::router::PeerDown>(n, id, incarnation);
+              batcher<decisions::batcher::OwnerGone>(n, id, core::Incarnation{});
+              cache<decisions::cache::PeerGone>(n, id);
             });
           } else if constexpr (std::is_same_v<A, LinkCore::BulkCredit>) {
             const std::uint64_t bytes = a.bytes_in_flight;
-            at(now_, [this, n, id, bytes] { cache(n, [&](CacheCore& core, auto& out) { core.on_credit(id, bytes, now_, out); }); });
+            at(now_, [this, n, id, bytes] { cache<decisions::cache::Credit>(n, id, bytes); });
           } else {
             fail("a link was refused: " + a.reason);
           }
@@ -284,7 +288,7 @@ void ClusterSim::perform(std::uint32_t n, BatcherCore::Actions&& actions) {
           } else if constexpr (std::is_same_v<A, BatcherCore::Local>) {
             at(now_, [this, n, event = a.event, life = nodes_[n].life] {
               if (nodes_[n].life != life) return;
-              std::visit([&](const auto& e) { cache(n, [&](CacheCore& core, auto& out) { core.on(e, now_, out); }); }, event);
+              cache<decisions::cache::Local>(n, event);
             });
           } else {
             core::Announce announce{{nodes_[n].id, 0}, replica_info(options_).kv_id, false, a.added, a.removed};
@@ -306,7 +310,7 @@ void ClusterSim::perform(std::uint32_t n, CacheCore::Actions&& actions) {
           } else if constexpr (std::is_same_v<A, CacheCore::Local>) {
             at(now_, [this, n, event = a.event, life = nodes_[n].life] {
               if (nodes_[n].life != life) return;
-              std::visit([&](const auto& e) { batcher(n, [&](BatcherCore& core, auto& out) { core.on(e, now_, out); }); }, event);
+              batcher<decisions::batcher::Local>(n, event);
             });
           } else if constexpr (std::is_same_v<A, CacheCore::ReadRows>) {
             enqueue(n, options_.row_copy, [this, n, a] {
@@ -314,7 +318,7 @@ void ClusterSim::perform(std::uint32_t n, CacheCore::Actions&& actions) {
               core::ByteVector bytes((a.whole_page ? page_bytes : a.rows * row_bytes));
               std::memcpy(bytes.data(), page.data() + a.first_row, a.rows * row_bytes);
               const CacheCore::RowsRead read{a.transfer, a.ordinal, a.whole_page, a.first_row, a.rows, core::share(std::move(bytes))};
-              cache(n, [&](CacheCore& core, auto& out) { core.on(read, now_, out); });
+              cache<decisions::cache::RowsRead>(n, read);
             });
           } else {
             enqueue(n, options_.row_copy, [this, n, a] {
@@ -322,7 +326,7 @@ void ClusterSim::perform(std::uint32_t n, CacheCore::Actions&& actions) {
               const std::size_t offset = a.whole_page ? a.first_row * row_bytes : 0;
               std::memcpy(nodes_[n].worker->pages.at(a.block).data() + a.first_row, a.data->data() + offset, a.rows * row_bytes);
               const CacheCore::RowsWritten written{a.transfer, a.ordinal, a.first_row, a.rows};
-              cache(n, [&](CacheCore& core, auto& out) { core.on(written, now_, out); });
+              cache<decisions::cache::RowsWritten>(n, written);
             });
           }
         },
@@ -357,14 +361,14 @@ void ClusterSim::plan(std::uint32_t n) {
   Node& node = nodes_[n];
   if (!node.worker_ok) return;
   BatcherCore::Actions out;
-  auto step = node.batcher->plan_step(now_, out);
+  auto step = decisions::take<decisions::batcher::Plan>(node.batcher_log, *node.batcher, now_, out);
   perform(n, std::move(out));
   if (!step) return;
   std::uint32_t rows = 0;
   for (const core::StepItem& item : step->items) rows += static_cast<std::uint32_t>(item.tokens.size());
   enqueue(n, options_.step_base + options_.step_row * rows, [this, n, planned = std::make_shared<core::StepPlan>(std::move(*step))] {
     const core::StepResult result = nodes_[n].worker->run(*planned);
-    batcher(n, [&](BatcherCore& core, auto& actions) { core.on(result, now_, actions); });
+    batcher<decisions::batcher::StepDone>(n, result);
   });
 }
 
@@ -376,12 +380,12 @@ void ClusterSim::fail_worker(std::uint32_t n, core::Duration down_for) {
   node.jobs.clear();
   node.working = false;
   node.worker->crash();
-  batcher(n, [&](BatcherCore& core, auto& out) { core.on_worker_failed("its device fell over", now_, out); });
+  batcher<decisions::batcher::WorkerFailed>(n, std::string("its device fell over"));
   report(n);
   after(down_for, [this, n, life = node.life] {
     if (!nodes_[n].alive || nodes_[n].life != life) return;
     nodes_[n].worker_ok = true;
-    batcher(n, [&](BatcherCore& core, auto& out) { core.on_worker_ready(now_, out); });
+    batcher<decisions::batcher::WorkerReady>(n);
     report(n);
   });
 }
@@ -398,14 +402,14 @@ void ClusterSim::report(std::uint32_t n) {
   r.roles = 3;
   r.draining = node.draining;
   r.owned_streams = static_cast<std::uint32_t>(node.router->streams());
-  r.replicas.push_back(node.batcher->report(now_));
+  BatcherCore::Actions none;
+  r.replicas.push_back(decisions::take<decisions::batcher::Report>(node.batcher_log, *node.batcher, now_, none, r.number).first);
   r.counters = node.router->counters();
   const core::NodeCounters moved = node.cache->counters();
   r.counters.exports_committed = moved.exports_committed;
   r.counters.export_blocks = moved.export_blocks;
   r.counters.export_bytes = moved.export_bytes;
   r.counters.imports_committed = moved.imports_committed;
-  node.batcher->set_report_number(r.number);
   const auto message = make_message(std::move(r));
   for (const Node& to : nodes_) send(n, to.id, message);
   const std::uint64_t number = node.report_number;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "decisions/recorder.h"
 #include "sched/batcher_core.h"
 #include "sched/cache_core.h"
 #include "sched/link_core.h"
@@ -34,8 +35,9 @@ struct ClusterOptions {
   core::Duration jitter{std::chrono::microseconds(100)};  ///< added at random: packets overtake each other
   core::Duration step_base{std::chrono::milliseconds(2)};
   core::Duration step_row{std::chrono::microseconds(20)};
-  core::Duration row_copy{std::chrono::microseconds(20)};  ///< one read or write of rows at the worker
-  bool check_each = false;                                 ///< every core's invariants after every event
+  core::Duration row_copy{std::chrono::microseconds(20)};                            ///< one read or write of rows at the worker
+  bool check_each = false;                                                           ///< every core's invariants after every event
+  std::function<std::shared_ptr<decisions::Sink>(std::uint32_t node)> decision_log;  ///< asked at each start of a node; may be empty
   RouterLimits router;
   BatcherLimits batcher;
   CacheLimits cache;
@@ -147,6 +149,10 @@ class ClusterSim {
     std::unique_ptr<CacheCore> cache;
     std::unique_ptr<FakeWorker> worker;
     std::vector<std::unique_ptr<LinkCore>> links;  ///< by node; empty at its own place
+    std::unique_ptr<decisions::Recorder<RouterCore>> router_log;
+    std::unique_ptr<decisions::Recorder<BatcherCore>> batcher_log;
+    std::unique_ptr<decisions::Recorder<CacheCore>> cache_log;
+    std::vector<std::unique_ptr<decisions::Recorder<LinkCore>>> link_logs;  ///< as links
     std::vector<bool> linked;
     std::deque<Job> jobs;
     bool working = false;
@@ -188,14 +194,14 @@ class ClusterSim {
   void perform(std::uint32_t n, std::uint32_t peer, LinkCore::Actions&& actions);
   std::uint32_t index(core::NodeId id) const { return index_.at(id); }
 
-  template <class Event>
-  void router(std::uint32_t n, const Event& event);
-  template <class Event>
-  void batcher(std::uint32_t n, const Event& event);
-  template <class Event>
-  void cache(std::uint32_t n, const Event& event);
-  template <class Event>
-  void link(std::uint32_t n, std::uint32_t peer, const Event& event);
+  template <class Call, class... A>
+  void router(std::uint32_t n, const A&... arguments);
+  template <class Call, class... A>
+  void batcher(std::uint32_t n, const A&... arguments);
+  template <class Call, class... A>
+  void cache(std::uint32_t n, const A&... arguments);
+  template <class Call, class... A>
+  void link(std::uint32_t n, std::uint32_t peer, const A&... arguments);
 
   ClusterOptions options_;
   Random random_;
@@ -215,44 +221,44 @@ class ClusterSim {
   std::uint64_t next_life_ = 1;
 };
 
-// An event at a core of a node, and what follows from it.
+// A call of a core of a node (decisions/calls.h), and what follows from it.
 
-template <class Event>
-void ClusterSim::router(std::uint32_t n, const Event& event) {
+template <class Call, class... A>
+void ClusterSim::router(std::uint32_t n, const A&... arguments) {
   if (!nodes_[n].alive) return;
   RouterCore::Actions out;
-  event(*nodes_[n].router, out);
+  decisions::take<Call>(nodes_[n].router_log, *nodes_[n].router, now_, out, arguments...);
   perform(n, std::move(out));
   if (options_.check_each) nodes_[n].router->check();
   arm(n);
 }
 
-template <class Event>
-void ClusterSim::batcher(std::uint32_t n, const Event& event) {
+template <class Call, class... A>
+void ClusterSim::batcher(std::uint32_t n, const A&... arguments) {
   if (!nodes_[n].alive) return;
   BatcherCore::Actions out;
-  event(*nodes_[n].batcher, out);
+  decisions::take<Call>(nodes_[n].batcher_log, *nodes_[n].batcher, now_, out, arguments...);
   perform(n, std::move(out));
   if (options_.check_each) nodes_[n].batcher->check();
   plan(n);
   arm(n);
 }
 
-template <class Event>
-void ClusterSim::cache(std::uint32_t n, const Event& event) {
+template <class Call, class... A>
+void ClusterSim::cache(std::uint32_t n, const A&... arguments) {
   if (!nodes_[n].alive) return;
   CacheCore::Actions out;
-  event(*nodes_[n].cache, out);
+  decisions::take<Call>(nodes_[n].cache_log, *nodes_[n].cache, now_, out, arguments...);
   perform(n, std::move(out));
   if (options_.check_each) nodes_[n].cache->check();
   arm(n);
 }
 
-template <class Event>
-void ClusterSim::link(std::uint32_t n, std::uint32_t peer, const Event& event) {
+template <class Call, class... A>
+void ClusterSim::link(std::uint32_t n, std::uint32_t peer, const A&... arguments) {
   if (!nodes_[n].alive || n == peer) return;
   LinkCore::Actions out;
-  event(*nodes_[n].links[peer], out);
+  decisions::take<Call>(nodes_[n].link_logs[peer], *nodes_[n].links[peer], now_, out, arguments...);
   perform(n, peer, std::move(out));
   arm(n);
 }
