@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_SUITE(replay_cluster)
 BOOST_AUTO_TEST_CASE(every_decision_of_whole_clusters_comes_out_equal) {
   Sum sum;
   sched::test::ClusterCounts counts;
-  constexpr std::uint64_t seeds = 12;
+  constexpr std::uint64_t seeds = 24;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     Lives lives;
     lives.answers = seed % 4 == 0;
