@@ -44,10 +44,8 @@ target_link_libraries(spillway_flags INTERFACE Threads::Threads)
 if(SPILLWAY_SANITIZE)
   # What tests do themselves is watched for memory errors and races alone: checks of undefined behaviour there would double the
   # time to compile them and say nothing about Spillway.
-  string(REPLACE ",undefined" "" sanitize_tests ${SPILLWAY_SANITIZE})
-  set(is_test $<BOOL:$<TARGET_PROPERTY:SPILLWAY_TEST>>)
-  target_compile_options(spillway_flags INTERFACE -fsanitize=$<IF:${is_test},${sanitize_tests},${SPILLWAY_SANITIZE}>
-    -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+  target_compile_options(spillway_flags INTERFACE -fsanitize=${SPILLWAY_SANITIZE} -fno-sanitize-recover=all
+    -fno-omit-frame-pointer -g1 $<$<BOOL:$<TARGET_PROPERTY:SPILLWAY_TEST>>:-fno-sanitize=undefined>)
   target_link_options(spillway_flags INTERFACE -fsanitize=${SPILLWAY_SANITIZE})
 endif()
 
