@@ -167,8 +167,9 @@ PlacementPick pick_preble(const PlacementQuestion& question, std::span<std::int6
 std::size_t lowest(std::span<const PlacementView> views, std::span<const std::int64_t> scores);
 
 /// Cost of running the request there: the time until its first token (its own uncached tokens behind those ahead of it, in steps
-/// shared with the decodes of the others) and that of `decode_steps` steps among them. By Llumnix 2's rule, in time instead of tokens
-/// so that unlike replicas compare. `unknown` stands in where the replica has not learnt its own coefficients.
+/// shared with the decodes of the others) and that of `decode_steps` steps among them, where a stream counts as a 16th of a step at least.
+/// By Llumnix 2's rule, in time instead of tokens so that unlike replicas compare. `unknown` stands in where the replica has not learnt its
+/// own coefficients.
 core::Duration additive_cost(const PlacementView& view, const PlacementRequest& request, const PlacementRules& rules,
                              const StepCoefficients& unknown);
 /// Mean of the coefficients that are known among the views; 0 and 1 us (a cost in tokens) where none is.

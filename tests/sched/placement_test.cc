@@ -86,6 +86,11 @@ const Case additive_cases[] = {
     {"running streams weigh", additive, 2, R::least_cost, [](World& w) { w[1].streams = 4, w[2].streams = 3; }},
     {"requests on the way weigh before anybody confirms them", additive, 2, R::least_cost,
      [](World& w) { w[1].cached_tokens = w[2].cached_tokens = 500, w[1].dispatches = 1; }},
+    {"streams weigh where a step takes as long for few as for many", additive, 2, R::least_cost,
+     [](World& w) {
+       w[1].step = {milliseconds(8), microseconds(0)}, w[1].streams = 4;
+       w[2].step = {milliseconds(9), microseconds(0)}, w[2].streams = 1;
+     }},
     {"long contexts weigh", additive, 2, R::least_cost, [](World& w) { w[1].decode_tokens = 6400, w[2].decode_tokens = 3200; }},
     {"prefixes may be worth nothing", additive, 2, R::least_cost,
      [](World& w) { w[1].cached_tokens = 480, w[1].streams = 1, w.rules.prefix_weight_permille = 0; }},
