@@ -7,8 +7,10 @@
 #include <cmath>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <random>
+#include <span>
 #include <utility>
 
 #include "app/client_options.h"

@@ -1,6 +1,8 @@
 #include "app/load_prompts.h"
 
 #include <algorithm>
+#include <memory>
+#include <string>
 
 #include "core/assert.h"
 #include "model/gguf.h"

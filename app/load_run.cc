@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -243,7 +244,8 @@ sim::Run LoadRun::play(const std::function<LoadOrder(const LoadProgress&, millis
   std::thread sampler([this] { sample(); });
   LoadOrder order = LoadOrder::go_on;
   std::optional<Clock::time_point> give_up;
-  std::optional<Due> prepared;
+  constexpr std::uint32_t none = sim::no_parent;
+  std::uint32_t prepared = none;  // the request that `request` is
   sdk::Request request;
   for (;;) {
     reap();
@@ -253,14 +255,14 @@ sim::Run LoadRun::play(const std::function<LoadOrder(const LoadProgress&, millis
     if (!due && !running) break;
     if (give_up && Clock::now() > *give_up) break;
     // Made ahead of its time, so that making it delays nobody.
-    if (due && prepared != due) {
+    if (due && prepared != due->second) {
       request = request_of(due->second);
-      prepared = due;
+      prepared = due->second;
     }
     const auto ahead = due ? nanoseconds(due->first - now()) : nanoseconds(poll_every);
     if (due && ahead <= nanoseconds(0)) {
       send(due->second, due->first, request);
-      prepared.reset();
+      prepared = none;
       if (state.sent % 64 != 0) continue;
     }
     const auto most = options_.think ? poll_thinking : poll_every;
