@@ -9,7 +9,6 @@ namespace spillway::sched {
 
 namespace {
 
-using core::block_tokens;
 using core::Errc;
 
 constexpr core::Duration refused_pause = std::chrono::milliseconds(100);
