@@ -1,5 +1,7 @@
 #include "actors/node_parts.h"
 
+#include <algorithm>
+
 #include "actors/batcher_actor.h"
 #include "actors/cache_actor.h"
 #include "actors/client_gate.h"
@@ -85,6 +87,44 @@ sched::PlacementRules placement_rules(const config::Cluster& cluster) {
   return rules;
 }
 
+sched::MoveLimits move_limits(const config::Cluster& cluster) {
+  const config::Spill& keys = cluster.spill;
+  sched::MoveLimits limits;
+  limits.enabled = keys.enabled;
+  limits.interval = keys.interval;
+  limits.free_low_permille = keys.free_low_percent * 10;
+  limits.free_high_permille = keys.free_high_percent * 10;
+  limits.exhaustion = keys.exhaustion;
+  limits.queue_wait = keys.queue_wait;
+  limits.margin = keys.margin;
+  limits.moves_per_stream_max = keys.moves_per_stream_max;
+  limits.cool_down = keys.cool_down;
+  limits.leaving_max = keys.leaving_max;
+  limits.arriving_max = keys.arriving_max;
+  limits.given_back_max = keys.given_back_max;
+  limits.horizon_tokens = keys.horizon_tokens;
+  limits.downtime = keys.downtime;
+  limits.bytes_per_second = keys.bandwidth_bytes_per_s;
+  limits.interference_permille = keys.interference_percent * 10;
+  return limits;
+}
+
+sched::PoolRules pool_rules(const config::Cluster& cluster) {
+  sched::PoolRules rules;
+  for (const config::Node& node : cluster.nodes) {
+    if (!node.has(config::Role::worker)) continue;
+    if (!node.phases.has(config::Phase::decode)) rules.prefill.push_back(node.id);
+    if (!node.phases.has(config::Phase::prefill)) rules.decode.push_back(node.id);
+  }
+  std::sort(rules.prefill.begin(), rules.prefill.end());
+  std::sort(rules.decode.begin(), rules.decode.end());
+  rules.prompt_tokens_min = cluster.disaggregation.prompt_tokens_min;
+  rules.decode_choice = static_cast<sched::DecodeChoice>(cluster.disaggregation.decode_choice);
+  rules.tpot_permille = cluster.disaggregation.tpot_percent * 10;
+  rules.tpot = {cluster.live.tpot, cluster.interactive.tpot, cluster.batch.tpot};
+  return rules;
+}
+
 std::map<core::TenantId, sched::TenantRules> tenant_rules(const config::Cluster& cluster) {
   std::map<core::TenantId, sched::TenantRules> all;
   for (const auto& [name, tenant] : cluster.tenants) {
@@ -106,8 +146,8 @@ sched::RouterLimits router_limits(const config::Cluster& cluster) {
   limits.output_tokens_max = cluster.limits.output_tokens_max;
   limits.moves_per_link_max = cluster.limits.move_concurrent_max;
   limits.operations_max = cluster.limits.operations_max;
-  limits.spill_low_permille = cluster.spill.enabled ? cluster.spill.free_low_percent * 10 : 0;
-  limits.spill_high_permille = cluster.spill.free_high_percent * 10;
+  limits.moves = move_limits(cluster);
+  limits.pools = pool_rules(cluster);
   limits.placement = placement_rules(cluster);
   limits.explain = cluster.placement.explain;
   limits.tenants = tenant_rules(cluster);

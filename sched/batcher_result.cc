@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "core/assert.h"
 #include "sched/batcher_state.h"
@@ -73,7 +74,9 @@ void BatcherState::take_token(std::uint32_t slot, std::uint32_t choice, const co
   c.finish = told.finish;
   const bool whole = (c.finish == core::FinishReason::stop || c.finish == core::FinishReason::length) && !s.request->prompt_only;
   if (whole) answers_[std::min<std::size_t>(s.service_class(), classes - 1)].record(static_cast<std::uint32_t>(c.tokens.size()));
+  const auto available = ledger.available();
   release_table(c);
+  freed_in_step_ += ledger.available() - available;
   close_sequence(s, c);
   --s.unfinished;
   --admitted_choices_;
@@ -102,6 +105,7 @@ void BatcherState::flush_tokens(Instant now, Actions& out) {
   }
   boxes_used_.clear();
   if (count > 0) rate_.add(count, now);
+  if (freed_in_step_ > 0) released_.add(std::exchange(freed_in_step_, 0), now);
 }
 
 }  // namespace spillway::sched

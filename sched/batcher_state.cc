@@ -22,6 +22,15 @@ std::uint64_t BatchStream::rows_left() const {
   return rows;
 }
 
+std::uint32_t BatchStream::blocks_when_begun() const {
+  const std::uint32_t shared = prompt() / block_tokens;
+  std::uint32_t blocks = shared;
+  for (const auto& c : choices) {
+    if (!c.over()) blocks += blocks_for(known(c)) - shared;
+  }
+  return blocks;
+}
+
 BatcherState::BatcherState(core::ReplicaRef self_ref, const core::ReplicaInfo& replica_info, const BatcherLimits& batcher_limits)
     : self(self_ref), info(replica_info), limits(batcher_limits), ledger(replica_info.blocks) {
   SPILLWAY_ASSERT(limits.step_tokens_max > 0);

@@ -78,6 +78,8 @@ struct BatchStream {
   std::uint32_t prompt() const { return static_cast<std::uint32_t>(request->prompt.size()); }
   /// Rows still to be computed before each choice's next token.
   std::uint64_t rows_left() const;
+  /// Blocks of what is known of all its choices, nothing of it cached.
+  std::uint32_t blocks_when_begun() const;
   std::uint8_t service_class() const { return static_cast<std::uint8_t>(request->service_class); }
   QueueKey queue_key(std::uint32_t slot) const { return {overdue ? Instant{} : deadline, arrival, slot}; }
   /// Prompt and generated tokens of a choice.
@@ -353,6 +355,8 @@ class BatcherState {
 
   StepTime step_time_;
   RateWindow rate_;
+  RateWindow released_{std::chrono::seconds(1)};  // blocks of choices that ended
+  std::uint32_t freed_in_step_ = 0;
 };
 
 }  // namespace spillway::sched
