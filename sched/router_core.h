@@ -168,11 +168,15 @@ class RouterCore {
     bool resumed = false;
     core::Resume resume;
     std::vector<Alternative> alternatives;
+    /// Names of all full blocks of prompt and answer, instead of digests by `secret`: for bodies that compute nothing (the simulator).
+    /// One choice. Empty: digests.
+    std::vector<core::BlockName> name_stand_ins;
 
     template <class Self, class V>
     static void visit(Self& s, V&& v) {
       v("client", s.client), v("tenant_name", s.tenant_name), v("secret", s.secret), v("request", s.request);
       v("deadline", s.deadline), v("resumed", s.resumed), v("resume", s.resume), v("alternatives", s.alternatives);
+      v("name_stand_ins", s.name_stand_ins);
     }
   };
 

@@ -291,6 +291,7 @@ class RouterState {
   /// The stream of an admitted request on this step of the ladder, to be placed after `wait`.
   void begin(const RouterCore::Admit& admit, const LadderStep& step, core::Pressure pressure, core::Duration wait, Instant now,
              Actions& out);
+  static StreamNames names_of(const RouterCore::Admit& admit, const core::Request& request);
   void count_rungs(core::TenantId tenant, const LadderStep& step);
   core::Accepted accepted(const RouterStream& s, std::string isa) const;
   // router_quota.cc
