@@ -279,6 +279,10 @@ void RouterCore::set_draining(bool draining, bool leave, Instant now, Actions& o
 Instant RouterCore::next_tick() const {
   return state_->next_tick();
 }
+
+std::vector<core::ReplicaRef> RouterCore::may_unload(Instant now) const {
+  return state_->may_unload(now);
+}
 core::NodeCounters RouterCore::counters() const {
   return state_->counters;
 }

@@ -176,11 +176,15 @@ class RouterCore {
     bool resumed = false;
     core::Resume resume;
     std::vector<Alternative> alternatives;
+    /// Names of all full blocks of prompt and answer, instead of digests by `secret`: for bodies that compute nothing (the simulator).
+    /// One choice. Empty: digests.
+    std::vector<core::BlockName> name_stand_ins;
 
     template <class Self, class V>
     static void visit(Self& s, V&& v) {
       v("client", s.client), v("tenant_name", s.tenant_name), v("secret", s.secret), v("request", s.request);
       v("deadline", s.deadline), v("resumed", s.resumed), v("resume", s.resume), v("alternatives", s.alternatives);
+      v("name_stand_ins", s.name_stand_ins);
     }
   };
 
@@ -225,6 +229,9 @@ class RouterCore {
   void set_draining(bool draining, bool leave, Instant now, Actions& out);
 
   Instant next_tick() const;
+
+  /// Replicas off which the plan of a tick at `now` may move streams, and perhaps some more; empty when no plan is due.
+  std::vector<core::ReplicaRef> may_unload(Instant now) const;
   core::NodeCounters counters() const;
   std::size_t streams() const;
   std::vector<core::StreamStatus> stream_status() const;

@@ -120,6 +120,21 @@ void RouterState::add_streams(MoveView& view, MoveReplica& r) const {
   }
 }
 
+std::vector<core::ReplicaRef> RouterState::may_unload(Instant now) const {
+  std::vector<core::ReplicaRef> found;
+  if (!plans() || now < plan_at_) return found;
+  for (const auto& [node, keys] : placed_) {
+    const NodeView* view = views.find(node);
+    if (view == nullptr || !view->up) continue;
+    for (const auto& [index, replica] : view->replicas) {
+      const core::ReplicaRef ref{node, index};
+      const MoveReplica r = move_replica({ref, view, &replica}, now);
+      if (!r.step.known() || pressed(r, limits.moves, limits.placement.step_tokens, true)) found.push_back(ref);
+    }
+  }
+  return found;
+}
+
 void RouterState::plan(Instant now, Actions& out) {
   plan_at_ = now + limits.moves.interval;
   std::set<core::ModelId> models;

@@ -310,6 +310,7 @@ class RouterState {
   /// The stream of an admitted request on this step of the ladder, to be placed after `wait`.
   void begin(const RouterCore::Admit& admit, const LadderStep& step, core::Pressure pressure, core::Duration wait, Instant now,
              Actions& out);
+  static StreamNames names_of(const RouterCore::Admit& admit, const core::Request& request);
   void count_rungs(core::TenantId tenant, const LadderStep& step);
   core::Accepted accepted(const RouterStream& s, std::string isa) const;
   // router_quota.cc
@@ -334,6 +335,7 @@ class RouterState {
   /// The view of the replica that the policy chooses, in looked_at_; nullptr when none has room.
   const PlacementView* choose_replica(const RouterStream& s, Instant now, const NodeView* only, PlacementReason& reason);
   // router_plan.cc
+  std::vector<core::ReplicaRef> may_unload(Instant now) const;
   MoveReplica move_replica(const ModelReplica& entry, Instant now) const;
   MoveStream move_stream(const RouterStream& s) const;
   MoveView move_view(core::ModelId model, Instant now) const;
