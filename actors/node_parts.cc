@@ -69,7 +69,8 @@ void spawn_replicas(caf::actor_system& system, const NodePlan& plan, const std::
   const auto models = config::replica_models(*plan.node);
   for (std::uint32_t i = 0; i < models.size(); ++i) {
     wiring->batchers.push_back(
-        spawn(system, batcher_actor, BatcherSetup{wiring, i, core::model_id(models[i]), config::batcher_limits(*plan.cluster), plan.decision_log}));
+        spawn(system, batcher_actor,
+              BatcherSetup{wiring, i, core::model_id(models[i]), config::batcher_limits(*plan.cluster), plan.decision_log}));
     WorkerSetup setup{wiring, i, plan.load};
     wiring->workers.push_back(plan.detached_workers ? spawn<caf::detached>(system, worker_actor, std::move(setup))
                                                     : spawn(system, worker_actor, std::move(setup)));

@@ -24,8 +24,9 @@ namespace {
 core::Result<sim::LoadedWorkload> workload_of(const SimRunOptions& options, const sim::Scenario& scenario) {
   const std::string& event = options.event.empty() && options.trace.empty() ? scenario.event : options.event;
   const std::string& trace = options.event.empty() && options.trace.empty() ? scenario.workload : options.trace;
-  core::Result<sim::LoadedWorkload> loaded = core::fail(core::Errc::bad_argument, "no workload: want --trace with --format, --event, or a "
-                                                                                  "scenario that names one");
+  core::Result<sim::LoadedWorkload> loaded = core::fail(core::Errc::bad_argument,
+                                                        "no workload: want --trace with --format, --event, or a "
+                                                        "scenario that names one");
   if (!event.empty()) {
     const auto spec = sim::load_event(event);
     if (!spec) return tl::make_unexpected(config::to_error(spec.error()));
@@ -87,8 +88,8 @@ core::Result<sim::Scenario> scenario_of(const SimRunOptions& options) {
 void tell_timings(const SimRunOptions& options, const sim::ClusterOutcome& outcome, double seconds, std::ostream& errors) {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
-  const std::string text = "{\"wall_seconds\":" + std::to_string(seconds) + ",\"peak_rss_bytes\":" +
-                           std::to_string(static_cast<std::uint64_t>(usage.ru_maxrss) * 1024) +
+  const std::string text = "{\"wall_seconds\":" + std::to_string(seconds) +
+                           ",\"peak_rss_bytes\":" + std::to_string(static_cast<std::uint64_t>(usage.ru_maxrss) * 1024) +
                            ",\"events\":" + std::to_string(outcome.counts.events) + "}";
   if (options.timings.empty()) {
     if (!options.json) errors << "simulated in " << seconds << " s\n";
@@ -141,8 +142,9 @@ int sim_run(const SimRunOptions& options, std::ostream& out, std::ostream& error
 
 void add_sim_run(CLI::App& sim, Run& run) {
   const auto options = std::make_shared<SimRunOptions>();
-  auto* command = sim.add_subcommand("run", "Run a cluster in virtual time: the cores that decide in production, devices that take the time "
-                                            "that a table says, a network, faults");
+  auto* command = sim.add_subcommand("run",
+                                     "Run a cluster in virtual time: the cores that decide in production, devices that take the time "
+                                     "that a table says, a network, faults");
   command->add_option("FILE", options->file, "Cluster file; without it equal nodes");
   command->add_option("--scenario", options->scenario, "TOML: workload, network, faults, prices, objectives")->type_name("FILE");
   command->add_option("--trace", options->trace, "Workload; for servegen the prefix of its three files")->type_name("FILE");

@@ -59,7 +59,8 @@ int sim_speed(const SimSpeedOptions& options, std::ostream& out, std::ostream& e
       {"flows", counts.flows},
       {"steps", counts.steps},
       {"jumped", counts.jumped},
-      {"kv_use_percent", counts.kv_samples == 0 ? 0.0 : static_cast<double>(counts.kv_use_permille) / 10 / static_cast<double>(counts.kv_samples)},
+      {"kv_use_percent",
+       counts.kv_samples == 0 ? 0.0 : static_cast<double>(counts.kv_use_permille) / 10 / static_cast<double>(counts.kv_samples)},
       {"nodes", options.nodes},
       {"requests", options.requests},
       {"completed", summary.outcomes[0]},
@@ -79,10 +80,12 @@ int sim_speed(const SimSpeedOptions& options, std::ostream& out, std::ostream& e
 
 void add_sim_speed(CLI::App& sim, Run& run) {
   const auto options = std::make_shared<SimSpeedOptions>();
-  auto* command = sim.add_subcommand("speed", "Measure how many requests a minute this machine simulates on one core, with blocks, prefix "
-                                              "cache, reports and network");
+  auto* command = sim.add_subcommand("speed",
+                                     "Measure how many requests a minute this machine simulates on one core, with blocks, prefix "
+                                     "cache, reports and network");
   command->add_option("--nodes", options->nodes, "Nodes (default 1000)")->check(CLI::Range(1U, 100'000U));
-  command->add_option("--requests", options->requests, "Requests (default 200000)")->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000'000}));
+  command->add_option("--requests", options->requests, "Requests (default 200000)")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000'000}));
   command->add_option("--rate", options->rate, "Requests per second and node; default: what fills about 70 % of the pools")
       ->check(CLI::Range(0.001, 1000.0));
   command->add_option("--seed", options->seed, "Seed of all that is drawn (default 1)");

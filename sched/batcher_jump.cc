@@ -76,7 +76,10 @@ bool BatcherState::steady() const {
 bool BatcherState::queue_waits() const {
   if (queued_ == 0) return true;
   if (budget_ == 0) return false;  // it was not looked at
+  if (admitted_choices_ + reserved_choices_ + 1 > limits.sequences_max) return true;  // whoever it is
   const auto& head = streams_[queue_head()];
+  // Between tenants every token may change who is next.
+  if (queue_[head.queue_class].head()->reason != QueueReason::only_tenant) return false;
   if (admitted_choices_ + reserved_choices_ + head.unfinished > limits.sequences_max) return true;
   return blocked_arrival_ == head.arrival && ledger.available() <= blocked_available_ &&
          (limits.admission != AdmissionPolicy::past_future || releases_ == blocked_releases_);

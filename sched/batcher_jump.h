@@ -37,7 +37,7 @@ struct StepOutline {
 /// last of them, blocks are at hand for all, nobody in the queue could begin, nothing is being moved.
 struct JumpRoom {
   std::uint32_t steps = 0;
-  bool by_blocks = false;  ///< there are no blocks for more
+  bool by_blocks = false;              ///< there are no blocks for more
   core::Instant before = core::never;  ///< each of them must begin before: a deadline passes, or a queued stream climbs
 };
 

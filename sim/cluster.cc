@@ -12,7 +12,7 @@ namespace {
 /// Clients come when the routers know the nodes.
 constexpr std::int64_t reports_before = 2;
 /// Streams that nobody ends for so long never end.
-constexpr core::Duration stuck_max = std::chrono::hours(48);
+constexpr core::Duration stuck_max = std::chrono::hours(4);
 /// After the last answer the cores tidy up.
 constexpr core::Duration settle_max = std::chrono::seconds(12);
 constexpr std::uint64_t events_max = 20'000'000'000;
@@ -78,8 +78,9 @@ core::Result<ClusterOutcome> Cluster::State::run(RequestSource& from) {
   ClusterOutcome outcome;
   while (!stopped_ && (arrived_ < from.count() || open_ > 0)) {
     if (!step_once()) break;
-    if (arrived_ == from.count() && now_ > std::max(last_end_, records_.empty() ? origin_ : origin_ + core::Duration(records_.back().arrival_ns)) + stuck_max)
-      broken(std::to_string(open_) + " requests do not end");
+    if (arrived_ == from.count() &&
+        now_ > std::max(last_end_, records_.empty() ? origin_ : origin_ + core::Duration(records_.back().arrival_ns)) + stuck_max)
+      broken(stuck());
   }
   finish(outcome);
   if (options_.check && !stopped_) {
@@ -89,6 +90,25 @@ core::Result<ClusterOutcome> Cluster::State::run(RequestSource& from) {
   }
   if (!error_.empty()) return core::fail(core::Errc::internal, error_);
   return outcome;
+}
+
+std::string Cluster::State::stuck() const {
+  std::string text = std::to_string(open_) + " requests do not end:";
+  std::uint32_t named = 0;
+  for (std::size_t i = 0; i < clients_.size() && named < 5; ++i) {
+    if (clients_[i].over) continue;
+    ++named;
+    const auto n = clients_[i].router;
+    text += " " + std::to_string(i) + " (" + std::to_string(clients_[i].got) + " tokens, router " +
+            (n == no_node ? "none" : nodes_[n].plan->name) + ")";
+    if (n == no_node || !nodes_[n].alive || !nodes_[n].router) continue;
+    for (const auto& status : nodes_[n].router->stream_status()) {
+      if (status.key.request.lo == i)
+        text += " at " + (status.node ? nodes_[index_.at(status.node)].plan->name : std::string("no node")) + " with " +
+                std::to_string(status.tokens);
+    }
+  }
+  return text;
 }
 
 bool Cluster::State::step_once() {
@@ -131,9 +151,7 @@ void Cluster::State::dispatch(const Event& event) {
     case network_due:
       if (network_at_ <= now_) network_at_ = core::never;
       return bulk_through();
-    case sample_due:
-      sample();
-      return events_.push(now_ + options_.sample_interval, EventRank::timer, sample_due, 0, 0);
+    case sample_due: sample(); return events_.push(now_ + options_.sample_interval, EventRank::timer, sample_due, 0, 0);
   }
 }
 
@@ -196,7 +214,8 @@ void Cluster::State::finish(ClusterOutcome& outcome) {
   for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
     const SimNode& node = nodes_[n];
     const NodePlan& plan = plan_.nodes[n];
-    const core::Duration up = node.up + (node.alive ? last_end_ - std::min(last_end_, std::max(node.up_since, origin_)) : core::Duration{0});
+    const core::Duration up =
+        node.up + (node.alive ? last_end_ - std::min(last_end_, std::max(node.up_since, origin_)) : core::Duration{0});
     const double seconds = static_cast<double>(up.count()) / 1e9;
     const double busy = static_cast<double>(node.busy.count()) / 1e9;
     run.cost.price += plan.price_per_hour * seconds / 3600;
@@ -219,7 +238,8 @@ void Cluster::State::check_clean() {
     const SimNode& node = nodes_[n];
     if (!node.alive) continue;
     const std::string& name = node.plan->name;
-    if (node.router && node.router->streams() > 0) return broken(name + " still owns " + std::to_string(node.router->streams()) + " streams");
+    if (node.router && node.router->streams() > 0)
+      return broken(name + " still owns " + std::to_string(node.router->streams()) + " streams");
     if (node.cache->exports() + node.cache->imports() > 0) return broken(name + " still carries a stream");
     for (const auto& replica : node.replicas) {
       if (!replica.core) continue;

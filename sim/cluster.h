@@ -48,8 +48,8 @@ struct ClusterCounts {
 
 struct ClusterOptions {
   std::uint64_t seed = 1;
-  bool jumps = true;                 ///< equal decode steps at once; the results are the same
-  bool check = false;                ///< invariants of every core that an event touched
+  bool jumps = true;                  ///< equal decode steps at once; the results are the same
+  bool check = false;                 ///< invariants of every core that an event touched
   core::Duration sample_interval{0};  ///< of the series; 0 = none
   std::vector<Fault> faults;
 };

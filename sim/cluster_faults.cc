@@ -11,6 +11,7 @@ constexpr std::uint64_t load_bit = std::uint64_t{1} << 63U;
 constexpr std::uint64_t flow_of(std::uint32_t from, std::uint32_t to) {
   return std::uint64_t{from} << 32U | to;
 }
+constexpr core::Duration operator_pause = std::chrono::milliseconds(200);
 constexpr sched::ClientRef operator_client{~std::uint64_t{0}};
 
 constexpr std::uint64_t mix(std::uint64_t x) {
@@ -246,8 +247,7 @@ void Cluster::State::fail_worker(std::uint32_t n) {
     cut_jump(n, r, JumpCut::failure);
     replica.ready = replica.busy = false;
     ++replica.version;
-    batcher(n, r, JumpCut::failure,
-            [&](sched::BatcherCore& core, auto& out) { core.on_worker_failed("its device fell over", now_, out); });
+    batcher(n, r, JumpCut::failure, [&](sched::BatcherCore& core, auto& out) { core.on_worker_failed("its device fell over", now_, out); });
     load(n, r);
   }
   report(n);
@@ -340,8 +340,9 @@ void Cluster::State::stop_flows(const std::function<bool(std::uint32_t from, std
 }
 
 void Cluster::State::operator_drains(std::uint32_t n, core::DrainMode mode) {
-  const std::uint32_t by = router_for(n + 1);
-  if (by == no_node) return;
+  const auto alive = std::find_if(routers_.begin(), routers_.end(), [this](std::uint32_t by) { return nodes_[by].alive; });
+  if (alive == routers_.end()) return at(now_ + operator_pause, EventRank::timer, n, [this, n, mode] { operator_drains(n, mode); });
+  const std::uint32_t by = *alive;
   for (std::uint32_t r = 0; r < nodes_[n].replicas.size(); ++r) tell_now(n, r);
   router(by, [&](sched::RouterCore& core, auto& out) {
     core.on(operator_client, core::DrainRequest{mode == core::DrainMode::begin ? 1U : 2U, plan_.nodes[n].name, mode}, now_, out);

@@ -127,7 +127,10 @@ void Cluster::State::deliver_to(const Mail& sent) {
   const std::uint32_t n = sent.to;
   switch (core::traits(*sent.message).part) {
     case core::Part::router:
-      if (const auto* told = std::get_if<core::Report>(sent.message.get())) note_report(*told);
+      if (const auto* told = std::get_if<core::Report>(sent.message.get())) {
+        note_report(*told);
+        if (told->draining) tell_pressed();
+      }
       return router(n, [&](sched::RouterCore& core, auto& out) {
         std::visit(
             [&](const auto& message) {
@@ -157,7 +160,11 @@ void Cluster::State::to_batchers(std::uint32_t n, const core::Message& message) 
     if (r >= node.replicas.size()) return;
     counts_.prefix_lookups += run->prompt_names.size();
     if (!node.replicas[r].core) {
-      core::RunRefused refused{run->key, run->epoch, run->replica, core::Errc::unavailable, "the replica is still loading its model",
+      core::RunRefused refused{run->key,
+                               run->epoch,
+                               run->replica,
+                               core::Errc::unavailable,
+                               "the replica is still loading its model",
                                std::chrono::milliseconds(500)};
       return send(n, run->owner, core::make_message(std::move(refused)));
     }
@@ -250,6 +257,12 @@ void Cluster::State::note_report(const core::Report& report) {
   }
 }
 
+/// What routers would have heard by now, of streams on nodes that are drained.
+void Cluster::State::tell_pressed() {
+  std::erase_if(pressed_, [this](const auto& at) { return !nodes_[at.first].alive || !nodes_[at.first].replicas[at.second].pressed; });
+  for (std::size_t i = 0; i < pressed_.size(); ++i) tell_now(pressed_[i].first, pressed_[i].second);
+}
+
 // -- Timers ----------------------------------------------------------------------------------------------------------------------
 
 void Cluster::State::arm(std::uint32_t n) {
@@ -273,9 +286,7 @@ void Cluster::State::tick(std::uint32_t n) {
   node.tick_at = core::never;
   node.ticked = now_;
   if (node.router && node.router->next_tick() <= now_) {
-    // What the router would have heard by now, of streams that it may move away.
-    std::erase_if(pressed_, [this](const auto& at) { return !nodes_[at.first].alive || !nodes_[at.first].replicas[at.second].pressed; });
-    for (std::size_t i = 0; i < pressed_.size(); ++i) tell_now(pressed_[i].first, pressed_[i].second);
+    tell_pressed();
     for (const auto& ref : node.router->may_unload(now_)) tell_now(index_.at(ref.node), ref.index);
     router(n, [&](sched::RouterCore& core, auto& out) { core.on_tick(now_, out); });
   }
@@ -309,9 +320,7 @@ void Cluster::State::perform(std::uint32_t n, std::uint32_t r, sched::BatcherCor
     } else if (auto* local = std::get_if<Core::Local>(&action)) {
       at(now_, EventRank::transfer, n, [this, n, life = nodes_[n].life, event = std::move(local->event)] {
         if (nodes_[n].life != life) return;
-        cache(n, [&](sched::CacheCore& core, auto& out) {
-          std::visit([&](const auto& e) { core.on(e, now_, out); }, event);
-        });
+        cache(n, [&](sched::CacheCore& core, auto& out) { std::visit([&](const auto& e) { core.on(e, now_, out); }, event); });
       });
     } else {
       auto& changed = std::get<Core::NamesChanged>(action);
@@ -337,9 +346,8 @@ void Cluster::State::perform(std::uint32_t n, sched::CacheCore::Actions& actions
     } else if (auto* local = std::get_if<Core::Local>(&action)) {
       at(now_, EventRank::transfer, n, [this, n, life, r = local->replica, event = std::move(local->event)] {
         if (nodes_[n].life != life) return;
-        batcher(n, r, JumpCut::move, [&](sched::BatcherCore& core, auto& out) {
-          std::visit([&](const auto& e) { core.on(e, now_, out); }, event);
-        });
+        batcher(n, r, JumpCut::move,
+                [&](sched::BatcherCore& core, auto& out) { std::visit([&](const auto& e) { core.on(e, now_, out); }, event); });
       });
     } else if (auto* read = std::get_if<Core::ReadRows>(&action)) {
       at(now_, EventRank::transfer, n,

@@ -43,8 +43,8 @@ core::Result<ReplicaPlan> replica_of(const config::Cluster& cluster, const confi
   const config::Model& model = cluster.models.at(name);
   const bool paced = model.kind == config::ModelKind::paced;
   if (!paced && !profile)
-    return core::fail(core::Errc::bad_config, cluster.file.string() + ": models." + name +
-                                                  " is no paced model: want --profile with measured times of its steps");
+    return core::fail(core::Errc::bad_config,
+                      cluster.file.string() + ": models." + name + " is no paced model: want --profile with measured times of its steps");
   const std::uint64_t page = paced ? model.paced.page_bytes : default_page_bytes;
   if (node.kv_blocks == 0 && !paced)
     return core::fail(core::Errc::bad_config, cluster.file.string() + ": kv_blocks of node " + node.name +
@@ -54,7 +54,8 @@ core::Result<ReplicaPlan> replica_of(const config::Cluster& cluster, const confi
     return core::fail(core::Errc::bad_config, cluster.file.string() + ": node " + node.name + " holds " + std::to_string(blocks) +
                                                   " blocks: want 1 to " + std::to_string(core::no_block - 1));
   ReplicaPlan plan;
-  plan.info = info_of(name, static_cast<std::uint32_t>(blocks), page, model.context_tokens == 0 ? paced_context_tokens : model.context_tokens);
+  plan.info =
+      info_of(name, static_cast<std::uint32_t>(blocks), page, model.context_tokens == 0 ? paced_context_tokens : model.context_tokens);
   plan.info.page_format = static_cast<std::uint32_t>(model.page_format);
   plan.cost = profile ? *profile : paced_cost(model.paced);
   return plan;

@@ -65,7 +65,7 @@ struct SimNode {
   core::Duration busy{0};
   FluidNetwork::Link nic_up = 0;
   FluidNetwork::Link nic_down = 0;
-  std::uint32_t moves = 0;         ///< away, since the last sample
+  std::uint32_t moves = 0;        ///< away, since the last sample
   std::uint64_t moved_bytes = 0;  ///< likewise
 };
 
@@ -100,6 +100,7 @@ struct Cluster::State {
   bool settled() const;
   void check_clean();
   void sample();
+  std::string stuck() const;
   void broken(const std::string& what);
   void at(Instant when, EventRank rank, std::uint32_t who, std::function<void()> then);
 
@@ -115,6 +116,7 @@ struct Cluster::State {
   void report(std::uint32_t n);
   void announce(std::uint32_t n, std::uint32_t r, bool full, std::uint32_t to);
   void note_report(const core::Report& report);
+  void tell_pressed();
   core::Duration latency(std::uint32_t a, std::uint32_t b) const;
   bool cut(std::uint32_t a, std::uint32_t b) const { return !cuts_.empty() && cuts_.contains(std::minmax(a, b)); }
   void arm(std::uint32_t n);
@@ -217,7 +219,7 @@ struct Cluster::State {
   EventQueue events_;
   Instant now_{};
   EventRank events_rank_ = EventRank::timer;  ///< of the event that is dealt with
-  Instant origin_{};  ///< of the workload
+  Instant origin_{};                          ///< of the workload
   Instant last_end_{};
   std::string error_;
   bool stopped_ = false;
@@ -240,8 +242,8 @@ struct Cluster::State {
   std::map<std::uint64_t, std::function<void()>> loads_;   // by tag of the network
   std::uint64_t next_load_ = 0;
   std::set<std::pair<std::uint32_t, std::uint32_t>> cuts_;
-  std::set<std::pair<std::uint32_t, std::uint32_t>> missed_;  // one of them started behind the cut
-  std::set<std::pair<std::uint32_t, std::uint32_t>> downs_;                          // cut for so long that both ends gave up
+  std::set<std::pair<std::uint32_t, std::uint32_t>> missed_;                            // one of them started behind the cut
+  std::set<std::pair<std::uint32_t, std::uint32_t>> downs_;                             // cut for so long that both ends gave up
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<std::uint64_t>> held_;  // mails behind a cut, by (from, to)
 
   std::vector<core::ModelId> models_;  // by number in the source

@@ -94,9 +94,8 @@ void FluidNetwork::solve() {
     std::size_t fixed = 0;
     for (auto& [id, f] : flows_) {
       if (f.rate >= 0) continue;
-      const bool here = std::any_of(f.path.begin(), f.path.end(), [&](Link link) {
-        return links_[link].left <= least * links_[link].unfixed * (1 + 1e-12);
-      });
+      const bool here = std::any_of(f.path.begin(), f.path.end(),
+                                    [&](Link link) { return links_[link].left <= least * links_[link].unfixed * (1 + 1e-12); });
       if (!here) continue;
       f.rate = least;
       ++fixed;

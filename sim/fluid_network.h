@@ -51,7 +51,7 @@ class FluidNetwork {
   };
   struct LinkState {
     double capacity = 0;
-    double left = 0;           // while solving
+    double left = 0;            // while solving
     std::uint32_t unfixed = 0;  // flows through it whose rate is not known yet
   };
   void advance(core::Instant now);

@@ -95,8 +95,8 @@ std::string to_table(const RunSummary& summary, const ClusterOutcome& outcome, s
     if (summary.outcomes[i] > 0) out << ", " << summary.outcomes[i] << ' ' << to_string(static_cast<RequestOutcome>(i));
   }
   out << '\n';
-  row("time") << summary.simulated_seconds << " s simulated, " << summary.goodput_rps << " good requests/s, "
-              << outcome.counts.moves << " moves, seed " << seed << '\n';
+  row("time") << summary.simulated_seconds << " s simulated, " << summary.goodput_rps << " good requests/s, " << outcome.counts.moves
+              << " moves, seed " << seed << '\n';
   const auto times = [&](const char* name, const Summary& s) {
     row(name) << "mean " << std::setw(9) << s.mean << "  p50 " << std::setw(9) << s.p50 << "  p90 " << std::setw(9) << s.p90 << "  p99 "
               << std::setw(9) << s.p99 << '\n';

@@ -23,10 +23,10 @@
 namespace spillway::sim {
 
 struct NetworkSpec {
-  core::Duration latency = std::chrono::microseconds{200};       ///< between two nodes of a zone, one way
-  core::Duration zone_latency = std::chrono::milliseconds{1};    ///< between zones
-  std::uint64_t nic_bytes_per_second = 1'250'000'000;            ///< of each node, each way
-  std::uint64_t zone_bytes_per_second = 12'500'000'000;          ///< of each zone to the others, each way
+  core::Duration latency = std::chrono::microseconds{200};     ///< between two nodes of a zone, one way
+  core::Duration zone_latency = std::chrono::milliseconds{1};  ///< between zones
+  std::uint64_t nic_bytes_per_second = 1'250'000'000;          ///< of each node, each way
+  std::uint64_t zone_bytes_per_second = 12'500'000'000;        ///< of each zone to the others, each way
 };
 
 /// A replica that starts during the run loads its model.
@@ -50,10 +50,10 @@ std::string_view to_string(FaultKind kind);
 
 struct Fault {
   FaultKind kind = FaultKind::kill;
-  core::Duration at{0};              ///< from the first arrival of the workload
-  std::vector<std::string> nodes;    ///< partition: these from all others
-  core::Duration lasts{0};           ///< then the node starts again, is as fast as before, is reached, takes work; 0 = to the end
-  std::uint32_t percent = 200;       ///< slow: of the usual time of a step
+  core::Duration at{0};            ///< from the first arrival of the workload
+  std::vector<std::string> nodes;  ///< partition: these from all others
+  core::Duration lasts{0};         ///< then the node starts again, is as fast as before, is reached, takes work; 0 = to the end
+  std::uint32_t percent = 200;     ///< slow: of the usual time of a step
 };
 
 struct Scenario {

@@ -155,8 +155,8 @@ BOOST_DATA_TEST_CASE(one_slot_is_the_queue_of_the_book, bdata::make(queue_cases)
   BOOST_TEST(std::abs(measured.mean - wait) <= measured.half);
   BOOST_TEST(measured.half < wait / 3);
   const Interval difference = interval_of(little);
-  BOOST_TEST_MESSAGE("in the system " << interval_of(in_system).mean << ", by Little's law " << -difference.mean << " +- " << difference.half
-                                      << " more");
+  BOOST_TEST_MESSAGE("in the system " << interval_of(in_system).mean << ", by Little's law " << -difference.mean << " +- "
+                                      << difference.half << " more");
   BOOST_TEST(std::abs(difference.mean) <= difference.half + 0.01 * interval_of(in_system).mean);
 }
 

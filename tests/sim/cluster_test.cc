@@ -72,9 +72,9 @@ BOOST_AUTO_TEST_CASE(jumps_change_nothing) {
       const auto& y = b.records[i];
       if (x == y) continue;
       BOOST_FAIL("request " << i << ": " << to_string(x.outcome) << " at " << x.end_ns << " (first " << x.first_token_ns << ", "
-                            << x.preemptions << " restarts, " << x.moves << " moves) by jumps, " << to_string(y.outcome) << " at " << y.end_ns
-                            << " (first " << y.first_token_ns << ", " << y.preemptions << " restarts, " << y.moves << " moves) step by step; "
-                            << replay(seed, "jumps_change_nothing"));
+                            << x.preemptions << " restarts, " << x.moves << " moves) by jumps, " << to_string(y.outcome) << " at "
+                            << y.end_ns << " (first " << y.first_token_ns << ", " << y.preemptions << " restarts, " << y.moves
+                            << " moves) step by step; " << replay(seed, "jumps_change_nothing"));
     }
     BOOST_REQUIRE_MESSAGE(a.simulated == b.simulated && a.counts == b.counts, "counts differ; " << replay(seed, "jumps_change_nothing"));
     ++equal;

@@ -80,8 +80,8 @@ RandomCase random_case(const RandomCluster& shape, std::uint64_t seed) {
   made.plan.start.load = std::chrono::milliseconds(200);
   made.plan.start.weight_bytes = random.below(2) * 100'000'000;
   // Streams at once, times the steps of each, is what a request takes of a node.
-  const double streams = std::min<double>(made.plan.batcher.sequences_max,
-                                          equal.kv_blocks * 16.0 / (shape.input_max / 2.0 + shape.output_max / 2.0));
+  const double streams =
+      std::min<double>(made.plan.batcher.sequences_max, equal.kv_blocks * 16.0 / (shape.input_max / 2.0 + shape.output_max / 2.0));
   made.mean_gap_ns = step_us * 1500.0 * (shape.output_max / 2.0) / streams / shape.nodes / shape.load;
   made.options.seed = seed;
   const auto span = static_cast<std::uint64_t>(made.mean_gap_ns * shape.requests);
