@@ -2,11 +2,13 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/request.h"
+#include "sim/hdr_histogram.h"
 #include "sim/workload.h"
 
 /// What a run left behind, simulated or real: the one input of metrics and reports, so that both are measured by the same rules.
@@ -96,9 +98,10 @@ struct Run {
   NameTable rungs;                 ///< words of the ladder: "shorter:64"
   std::vector<RunRecord> records;  ///< one per request, by id
   RunSeries series;
-  std::vector<std::int64_t> token_gaps_ns;  ///< between the arrivals of the tokens of one stream, all streams together; may be empty
+  HdrHistogram token_gaps_ns;  ///< between the arrivals of tokens of one stream, all streams together; may be empty
   RunCost cost;
-  std::vector<std::string> notes;  ///< for the report, a sentence each: seed, scaling, what was left out
+  std::map<std::string, std::uint64_t> reasons;  ///< why requests were refused or failed, with their number
+  std::vector<std::string> notes;                ///< for the report, a sentence each: seed, scaling, what was left out
 };
 
 }  // namespace spillway::sim
