@@ -7,6 +7,7 @@
 #include "app/sim_replay_command.h"
 #include "app/sim_run_command.h"
 #include "app/sim_speed_command.h"
+#include "app/sim_what_if.h"
 #include "app/sim_workload_command.h"
 #include "sim/profile.h"
 #include "sim/validate.h"
@@ -61,6 +62,8 @@ void add_sim_command(CLI::App& app, Run& run) {
   add_validate(*command, run);
   add_sim_run(*command, run);
   add_sim_speed(*command, run);
+  add_sim_sweep(*command, run);
+  add_sim_size(*command, run);
   add_sim_workload(*command, run);
   add_sim_replay(*command, run);
 }

@@ -2,29 +2,18 @@
 
 #include <cstdint>
 #include <iosfwd>
-#include <optional>
 #include <string>
 
-#include "app/commands.h"
+#include "app/sim_inputs.h"
 
 namespace spillway::app {
 
-struct SimRunOptions {
-  std::string file;  ///< cluster file; empty = equal nodes
-  std::string scenario;
-  std::string trace;
-  std::string format;
-  std::string event;
-  std::optional<std::uint32_t> nodes;
-  std::optional<std::uint32_t> kv_blocks;
-  std::string profile;
-  std::optional<std::uint32_t> layers;
-  std::string policy;
-  std::optional<std::uint64_t> spread_ms;
+struct SimRunOptions : SimInputs {
   std::uint64_t seed = 1;
   bool single_steps = false;
   bool check = false;
   std::string timings;
+  std::string report;  ///< folder; empty = none
   bool json = false;
 };
 
