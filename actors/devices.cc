@@ -6,6 +6,7 @@
 #include <fstream>
 #include <set>
 
+#include "cluster-config/core_limits.h"
 #include "model/cpu_device.h"
 #include "model/gguf.h"
 #include "model/paced_device.h"
@@ -121,17 +122,10 @@ core::Result<RoutedModel> routed_model(const config::Model& model) {
 }  // namespace
 
 DeviceFactory device_factory(const config::Cluster& cluster, const config::Node& node) {
-  return [cluster, node, models = replica_models(node)](std::uint32_t replica) -> core::Result<std::unique_ptr<model::Device>> {
+  return [cluster, node, models = config::replica_models(node)](std::uint32_t replica) -> core::Result<std::unique_ptr<model::Device>> {
     const auto& model = cluster.models.at(models.at(replica));
     return model.kind == config::ModelKind::paced ? load_paced(cluster, node, model) : load_cpu(cluster, node, model);
   };
-}
-
-std::vector<std::string> replica_models(const config::Node& node) {
-  std::vector<std::string> models;
-  if (!node.has(config::Role::worker)) return models;
-  for (const auto& model : node.models) models.insert(models.end(), node.replicas, model);
-  return models;
 }
 
 core::Result<std::vector<RoutedModel>> routed_models(const config::Cluster& cluster) {

@@ -12,9 +12,6 @@ namespace spillway::actors {
 /// a copy.
 DeviceFactory device_factory(const config::Cluster& cluster, const config::Node& node);
 
-/// Model of each replica of a node: every model it serves, `replicas` times. Empty without the role worker.
-std::vector<std::string> replica_models(const config::Node& node);
-
 /// The vocabularies of all models of the cluster, for a router. The file of each must be on this machine.
 core::Result<std::vector<RoutedModel>> routed_models(const config::Cluster& cluster);
 

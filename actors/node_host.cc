@@ -8,6 +8,7 @@
 
 #include "actors/devices.h"
 #include "actors/node_parts.h"
+#include "cluster-config/core_limits.h"
 #include "cluster-config/secrets.h"
 #include "core/digest.h"
 #include "core/log.h"
@@ -224,7 +225,7 @@ NodeHost::~NodeHost() {
 }
 
 core::Result<void> NodeHost::wait_ready(core::Duration timeout) {
-  const std::size_t wanted = replica_models(*impl_->node).size();
+  const std::size_t wanted = config::replica_models(*impl_->node).size();
   std::unique_lock lock(impl_->mutex);
   const bool done = impl_->changed.wait_for(lock, timeout, [&] { return impl_->ready.size() >= wanted || !impl_->failure.empty(); });
   if (!impl_->failure.empty() && impl_->ready.size() < wanted) return core::fail(core::Errc::bad_file, impl_->failure);

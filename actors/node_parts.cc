@@ -1,118 +1,20 @@
 #include "actors/node_parts.h"
 
+#include <algorithm>
+
 #include "actors/batcher_actor.h"
 #include "actors/cache_actor.h"
 #include "actors/client_gate.h"
 #include "actors/devices.h"
 #include "actors/link_actor.h"
 #include "actors/node_actor.h"
+#include "cluster-config/core_limits.h"
 
 namespace spillway::actors {
 
 namespace {
 
-// -- From keys of the cluster file to limits of the cores ------------------------------------------------------------------------
-
-sched::LinkLimits link_limits(const config::Cluster& cluster) {
-  sched::LinkLimits limits;
-  limits.heartbeat = cluster.timings.heartbeat_interval;
-  limits.suspect_min = cluster.timings.suspect_after;
-  limits.dead_after = cluster.timings.dead_after;
-  limits.resend = cluster.timings.resend_after;
-  limits.resend_max = std::max<core::Duration>(limits.resend, limits.resend_max);
-  limits.unacked_messages_max = cluster.limits.link_resend_messages_max;
-  limits.credit_bytes = cluster.limits.credit_bytes;
-  return limits;
-}
-
-sched::AdmissionPolicy admission_policy(config::Admission value) {
-  switch (value) {
-    case config::Admission::prompt: return sched::AdmissionPolicy::prompt;
-    case config::Admission::growth: return sched::AdmissionPolicy::growth;
-    case config::Admission::past_future: return sched::AdmissionPolicy::past_future;
-  }
-  return sched::AdmissionPolicy::growth;
-}
-
-sched::BatcherLimits batcher_limits(const config::Cluster& cluster) {
-  sched::BatcherLimits limits;
-  limits.step_tokens_max = cluster.limits.step_tokens_max;
-  limits.sequences_max = cluster.limits.sequences_max;
-  limits.queue_max = cluster.limits.queue_requests_max;
-  limits.ageing = cluster.timings.class_ageing;
-  limits.admission = admission_policy(cluster.batching.admission);
-  limits.growth_blocks = cluster.batching.growth_blocks;
-  limits.reserve_blocks = cluster.batching.reserve_blocks;
-  limits.answer_quantile_permille = cluster.batching.answer_quantile_percent * 10;
-  limits.token_costs = {cluster.batching.input_token_cost, cluster.batching.output_token_cost};
-  limits.tpot = {cluster.live.tpot, cluster.interactive.tpot, cluster.batch.tpot};
-  for (const auto& [name, tenant] : cluster.tenants) limits.tenant_weights[tenant.id] = tenant.weight;
-  return limits;
-}
-
-sched::CacheLimits cache_limits(const config::Cluster& cluster) {
-  sched::CacheLimits limits;
-  limits.lease = cluster.timings.lease;
-  limits.ask_owner = cluster.timings.ask_owner_interval;
-  limits.exports_max = cluster.limits.transfers_max;
-  limits.imports_max = cluster.limits.transfers_max;
-  limits.frame_bytes_max = static_cast<std::uint32_t>(cluster.limits.frame_bytes_max);
-  limits.bulk_bytes_per_second_max = cluster.limits.bulk_bandwidth_max_bytes_per_s;
-  limits.unacked_bytes_max = cluster.limits.credit_bytes;
-  return limits;
-}
-
-sched::PlacementRules placement_rules(const config::Cluster& cluster) {
-  const config::Placement& keys = cluster.placement;
-  sched::PlacementRules rules;
-  rules.policy = keys.policy;
-  rules.sample_above = keys.sample_above;
-  rules.sample = keys.sample;
-  rules.step_tokens = cluster.limits.step_tokens_max;
-  rules.prefix_weight_permille = keys.prefix_weight_percent * 10;
-  rules.decode_steps = keys.decode_steps;
-  rules.imbalance_requests = keys.cache_aware.imbalance_requests;
-  rules.imbalance_permille = keys.cache_aware.imbalance_percent * 10;
-  rules.match_permille = keys.cache_aware.match_percent * 10;
-  rules.kv_spread_permille = keys.cache_aware.kv_spread_percent * 10;
-  rules.kv_use_permille = keys.cache_aware.kv_use_percent * 10;
-  rules.overlap_permille = keys.dynamo.overlap_percent * 10;
-  rules.credit_permille = keys.dynamo.credit_percent * 10;
-  rules.decay_permille = keys.dynamo.decay_percent * 10;
-  rules.request_blocks_permille = keys.dynamo.request_percent * 10;
-  rules.window = keys.preble.window;
-  rules.rebalance_permille = keys.preble.rebalance_percent * 10;
-  return rules;
-}
-
-std::map<core::TenantId, sched::TenantRules> tenant_rules(const config::Cluster& cluster) {
-  std::map<core::TenantId, sched::TenantRules> all;
-  for (const auto& [name, tenant] : cluster.tenants) {
-    if (tenant.tokens_per_second == 0 && tenant.rungs.empty()) continue;
-    sched::TenantRules& rules = all[tenant.id];
-    rules.bucket = {tenant.tokens_per_second, tenant.burst_tokens};
-    rules.ladder = tenant.rungs;
-    rules.saturation_permille = tenant.ladder_saturation_percent * 10;
-    rules.saturation_step_permille = tenant.ladder_saturation_step_percent * 10;
-  }
-  return all;
-}
-
-sched::RouterLimits router_limits(const config::Cluster& cluster) {
-  sched::RouterLimits limits;
-  limits.streams_max = cluster.limits.streams_per_router_max;
-  limits.waiting_max = cluster.live.queue_requests_max + cluster.interactive.queue_requests_max + cluster.batch.queue_requests_max;
-  limits.tenant_streams_max = cluster.limits.tenant_streams_max;
-  limits.output_tokens_max = cluster.limits.output_tokens_max;
-  limits.moves_per_link_max = cluster.limits.move_concurrent_max;
-  limits.operations_max = cluster.limits.operations_max;
-  limits.spill_low_permille = cluster.spill.enabled ? cluster.spill.free_low_percent * 10 : 0;
-  limits.spill_high_permille = cluster.spill.free_high_percent * 10;
-  limits.placement = placement_rules(cluster);
-  limits.explain = cluster.placement.explain;
-  limits.tenants = tenant_rules(cluster);
-  return limits;
-}
+// -- From keys of the cluster file ---------------------------------------------------------------------------------------------------
 
 SubmitLimits submit_limits(const config::Cluster& cluster) {
   return {cluster.limits.prompt_tokens_max, cluster.limits.output_tokens_max,     cluster.limits.choices_max,
@@ -144,14 +46,6 @@ std::map<core::NodeId, std::string> node_names(const config::Cluster& cluster) {
   return names;
 }
 
-std::uint32_t role_bits(const config::Node& node) {
-  std::uint32_t bits = 0;
-  if (node.has(config::Role::router)) bits |= static_cast<std::uint32_t>(core::Role::router);
-  if (node.has(config::Role::worker)) bits |= static_cast<std::uint32_t>(core::Role::worker);
-  if (node.has(config::Role::gateway)) bits |= static_cast<std::uint32_t>(core::Role::gateway);
-  return bits;
-}
-
 // -- Spawning --------------------------------------------------------------------------------------------------------------------
 
 void spawn_links(caf::actor_system& system, const NodePlan& plan, const std::shared_ptr<Wiring>& wiring) {
@@ -163,7 +57,7 @@ void spawn_links(caf::actor_system& system, const NodePlan& plan, const std::sha
     setup.peer = peer.id;
     setup.peer_name = peer.name;
     setup.hello = hello(*plan.cluster, *plan.node);
-    setup.limits = link_limits(*plan.cluster);
+    setup.limits = config::link_limits(*plan.cluster);
     setup.session_seed = plan.session_seed ^ (peer.id.value * 0x9e3779b97f4a7c15ULL);
     setup.transmit = [transport = plan.transport](core::Envelope envelope) { transport->send(std::move(envelope)); };
     setup.decision_log = plan.decision_log;
@@ -172,22 +66,23 @@ void spawn_links(caf::actor_system& system, const NodePlan& plan, const std::sha
 }
 
 void spawn_replicas(caf::actor_system& system, const NodePlan& plan, const std::shared_ptr<Wiring>& wiring) {
-  const auto models = replica_models(*plan.node);
+  const auto models = config::replica_models(*plan.node);
   for (std::uint32_t i = 0; i < models.size(); ++i) {
     wiring->batchers.push_back(
-        spawn(system, batcher_actor, BatcherSetup{wiring, i, core::model_id(models[i]), batcher_limits(*plan.cluster), plan.decision_log}));
+        spawn(system, batcher_actor,
+              BatcherSetup{wiring, i, core::model_id(models[i]), config::batcher_limits(*plan.cluster), plan.decision_log}));
     WorkerSetup setup{wiring, i, plan.load};
     wiring->workers.push_back(plan.detached_workers ? spawn<caf::detached>(system, worker_actor, std::move(setup))
                                                     : spawn(system, worker_actor, std::move(setup)));
   }
-  wiring->cache = spawn(system, cache_actor, CacheSetup{wiring, cache_limits(*plan.cluster), plan.decision_log});
+  wiring->cache = spawn(system, cache_actor, CacheSetup{wiring, config::cache_limits(*plan.cluster), plan.decision_log});
 }
 
 void spawn_router(caf::actor_system& system, const NodePlan& plan, const std::shared_ptr<Wiring>& wiring) {
   RouterSetup setup;
   setup.wiring = wiring;
   setup.name = plan.node->name;
-  setup.limits = router_limits(*plan.cluster);
+  setup.limits = config::router_limits(*plan.cluster);
   setup.submit = submit_limits(*plan.cluster);
   setup.models = plan.models;
   setup.tenants = plan.tenants;
@@ -205,7 +100,7 @@ void spawn_node(caf::actor_system& system, const NodePlan& plan, const std::shar
   setup.wiring = wiring;
   setup.name = plan.node->name;
   setup.pid = plan.pid;
-  setup.roles = role_bits(*plan.node);
+  setup.roles = config::role_bits(*plan.node);
   setup.names = node_names(*plan.cluster);
   setup.report_interval = plan.cluster->timings.report_interval;
   setup.backoff.first = plan.cluster->timings.restart_backoff_min;

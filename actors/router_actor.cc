@@ -79,6 +79,19 @@ std::string text_of(const RouterShell& shell, const Core::Placed& placed) {
   return text;
 }
 
+/// "plan 0123... from a/0 to b/0 by move, exhaustion: gains 120 ms = 400 - 200 - 20 - 60; b/0 120, c/0 -30".
+std::string text_of(const RouterShell& shell, const Core::MovePlanned& planned) {
+  const auto replica = [&](core::ReplicaRef ref) { return name_of(shell, ref.node) + "/" + std::to_string(ref.index); };
+  const auto ms = [](core::Duration d) { return std::to_string(d.count() / 1'000'000); };
+  const sched::MoveDecision& d = planned.decision;
+  std::string text = "plan " + core::to_hex(planned.key.request) + " from " + replica(d.source) + " to " + replica(d.destination) + " by " +
+                     std::string(sched::to_string(d.road)) + ", " + std::string(sched::to_string(d.reason)) + ": gains " + ms(d.gain) +
+                     " ms = " + ms(d.at_source) + " - " + ms(d.at_destination) + " - " + ms(d.downtime) + " - " + ms(d.interference);
+  for (std::size_t i = 0; i < d.scores.size(); ++i)
+    text += (i == 0 ? "; " : ", ") + replica(d.scores[i].replica) + " " + ms(d.scores[i].gain);
+  return text;
+}
+
 void perform(Self self, Core::Action& action) {
   auto& shell = state(self);
   std::visit(Overloaded{
@@ -99,6 +112,7 @@ void perform(Self self, Core::Action& action) {
                                   a.reason);
                  },
                  [&](Core::Placed& a) { core::log_info(text_of(shell, a)); },
+                 [&](Core::MovePlanned& a) { core::log_info(text_of(shell, a)); },
              },
              action);
 }

@@ -5,6 +5,9 @@
 #include "app/client_options.h"
 #include "app/commands.h"
 #include "app/sim_replay_command.h"
+#include "app/sim_run_command.h"
+#include "app/sim_speed_command.h"
+#include "app/sim_what_if.h"
 #include "app/sim_workload_command.h"
 #include "sim/profile.h"
 #include "sim/validate.h"
@@ -57,6 +60,10 @@ void add_sim_command(CLI::App& app, Run& run) {
       app.add_subcommand("sim", "Simulate: the cores that decide in production, in virtual time; and the workloads they are given");
   command->require_subcommand(1);
   add_validate(*command, run);
+  add_sim_run(*command, run);
+  add_sim_speed(*command, run);
+  add_sim_sweep(*command, run);
+  add_sim_size(*command, run);
   add_sim_workload(*command, run);
   add_sim_replay(*command, run);
 }

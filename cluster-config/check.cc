@@ -170,6 +170,23 @@ void check_serving(const Draft& draft, std::size_t index, Report& report) {
   }
 }
 
+/// Where some workers do one phase alone, others have to do the other.
+void check_phases(const Draft& draft, Report& report) {
+  PhaseSet present;
+  std::string path;
+  for (std::size_t i = 0; i < draft.cluster.nodes.size(); ++i) {
+    const auto& node = draft.cluster.nodes[i];
+    if (!node.has(Role::worker)) continue;
+    present.bits |= node.phases.bits;
+    if (path.empty() && report.has(draft.node_paths[i] + ".phases")) path = draft.node_paths[i] + ".phases";
+  }
+  for (const auto phase : {Phase::prefill, Phase::decode}) {
+    if (present.empty() || present.has(phase) || path.empty()) continue;
+    const std::string word = phase == Phase::prefill ? "prefill" : "decode";
+    report.add(ErrorKind::missing_nodes, path, "want a worker with the phase " + word, "add \"" + word + "\" to the `phases` of a worker");
+  }
+}
+
 void check_nodes(const Draft& draft, Report& report) {
   const auto& cluster = draft.cluster;
   RoleSet present;
@@ -189,6 +206,7 @@ void check_nodes(const Draft& draft, Report& report) {
     const std::string word{to_string(role)};
     report.add(ErrorKind::missing_nodes, "nodes", "want a node with the role " + word, "add \"" + word + "\" to the `roles` of a node");
   }
+  check_phases(draft, report);
   if (present.has(Role::worker) && cluster.models.empty() && !report.failed_in("models")) {
     report.add(ErrorKind::missing_key, "models", "is missing: want at least one model for the workers", "add [models.\"smollm2-135m\"]");
   }

@@ -28,6 +28,9 @@ enum class Device : std::uint8_t { cpu = 0 };
 /// `automatic` = the best instruction set of the machine.
 enum class Isa : std::uint8_t { automatic = 0, scalar = 1, avx2 = 2, avx512 = 3 };
 
+/// What a node computes.
+enum class Phase : std::uint8_t { prefill = 0, decode = 1 };
+
 /// When a replica lets a waiting request begin (sched/batcher_core.h says what each does).
 enum class Admission : std::uint8_t { prompt = 0, growth = 1, past_future = 2 };
 
@@ -51,6 +54,7 @@ struct EnumSet {
   friend bool operator==(const EnumSet&, const EnumSet&) = default;
 };
 using RoleSet = EnumSet<Role>;
+using PhaseSet = EnumSet<Phase>;
 using ClassSet = EnumSet<core::ServiceClass>;
 
 /// Costs of a step of the paced worker: step_us + rows * (prefill_token_us | decode_token_us) + attended tokens / 1000 *
@@ -92,6 +96,7 @@ struct Node {
   std::uint16_t port = 7400;          ///< control lane; token, bulk and client are the next three
   Ports ports;                        ///< port + 0..3
   RoleSet roles{Role::router, Role::worker};
+  PhaseSet phases{Phase::prefill, Phase::decode};
   std::string zone;  ///< failure domain; empty = none
   Device device = Device::cpu;
   std::uint32_t threads = 0;  ///< of each replica's model step; 0 = physical cores
@@ -158,7 +163,7 @@ struct Tenant {
   std::vector<core::Rung> rungs;                      ///< the same, read
   std::uint32_t ladder_saturation_percent = 100;      ///< saturation from which the first rung is taken whatever else
   std::uint32_t ladder_saturation_step_percent = 25;  ///< and each further one, so much above the one before
-  std::uint32_t weight = 1;  ///< its share among tenants whose requests wait in one class at a replica
+  std::uint32_t weight = 1;                           ///< its share among tenants whose requests wait in one class at a replica
 };
 
 /// How each replica fills its steps and its pool.
@@ -212,11 +217,34 @@ struct Timings {
   core::Duration stop_after{std::chrono::seconds{4}};  ///< an orderly stop that takes longer is forced
 };
 
-/// When a full node hands streams to another: its free blocks fall below `low`, the other's lie above `high`.
+/// When a full node hands streams to another, and by what it is judged (sched/move_planner.h).
 struct Spill {
   bool enabled = true;
   std::uint32_t free_low_percent = 10;
   std::uint32_t free_high_percent = 30;
+  core::Duration exhaustion{std::chrono::seconds{2}};
+  core::Duration queue_wait{std::chrono::seconds{1}};
+  core::Duration margin{std::chrono::milliseconds{50}};
+  std::uint32_t moves_per_stream_max = 2;
+  core::Duration cool_down{std::chrono::seconds{5}};
+  std::uint32_t leaving_max = 4;
+  std::uint32_t arriving_max = 4;
+  std::uint32_t given_back_max = 16;
+  std::uint32_t horizon_tokens = 128;
+  core::Duration downtime{std::chrono::milliseconds{20}};
+  std::uint64_t bandwidth_bytes_per_s = 100'000'000;
+  std::uint32_t interference_percent = 10;
+  core::Duration interval{std::chrono::milliseconds{200}};
+};
+
+/// How an answer's node is chosen among those that make answers (sched/pools.h says what each does).
+enum class DecodeChoice : std::uint8_t { least_tpot = 0, pack = 1 };
+
+/// What goes to nodes of one phase; without such nodes nothing changes.
+struct Disaggregation {
+  std::uint32_t prompt_tokens_min = 512;
+  DecodeChoice decode_choice = DecodeChoice::least_tpot;
+  std::uint32_t tpot_percent = 85;
 };
 
 /// Of the policy cache_aware.
@@ -270,6 +298,7 @@ struct Cluster {
   Batching batching;
   Timings timings;
   Spill spill;
+  Disaggregation disaggregation;
   Placement placement;
 
   const Node* node(std::string_view node_name) const;

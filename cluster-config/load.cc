@@ -38,6 +38,7 @@ class Builder {
     read("batching", table_at(root_, "batching", "batching"), "batching", draft_.cluster.batching);
     read("timings", table_at(root_, "timings", "timings"), "timings", draft_.cluster.timings);
     read("spill", table_at(root_, "spill", "spill"), "spill", draft_.cluster.spill);
+    read("disaggregation", table_at(root_, "disaggregation", "disaggregation"), "disaggregation", draft_.cluster.disaggregation);
     read_placement();
     return std::move(draft_);
   }

@@ -260,27 +260,6 @@ constexpr KeySpec tenant_keys[] = {
                                         .example = "weight = 2"}),
 };
 
-constexpr KeySpec spill_keys[] = {
-    bind<Spill, &Spill::enabled>({.name = "enabled",
-                                  .type = Type::boolean,
-                                  .sentence = "Whether a full node hands running streams to one with room.",
-                                  .example = "enabled = false"}),
-    bind<Spill, &Spill::free_low_percent>({.name = "free_low_percent",
-                                           .type = Type::count,
-                                           .unit = "percent",
-                                           .min = 0,
-                                           .max = 99,
-                                           .sentence = "A node with fewer free blocks than this counts as full.",
-                                           .example = "free_low_percent = 10"}),
-    bind<Spill, &Spill::free_high_percent>({.name = "free_high_percent",
-                                            .type = Type::count,
-                                            .unit = "percent",
-                                            .min = 1,
-                                            .max = 100,
-                                            .sentence = "A node with more free blocks than this has room.",
-                                            .example = "free_high_percent = 30"}),
-};
-
 // Fresh targets, whose members are the defaults that the reference shows.
 const Top top_defaults{};
 const ClusterNames names_defaults{};
@@ -297,6 +276,7 @@ const Limits limit_defaults{};
 const Batching batching_defaults{};
 const Timings timing_defaults{};
 const Spill spill_defaults{};
+const Disaggregation disaggregation_defaults{};
 const Placement placement_defaults{};
 const CacheAware cache_aware_defaults{};
 const Dynamo dynamo_defaults{};
@@ -318,7 +298,9 @@ std::span<const Section> all_sections() {
       {"limits", "Bounds of every queue, table and loop.", limit_keys(), &limit_defaults},
       {"batching", "How each replica fills its steps and its pool of KV blocks.", batching_keys(), &batching_defaults},
       {"timings", "Intervals and time-outs.", timing_keys(), &timing_defaults},
-      {"spill", "When a full node hands streams to another.", spill_keys, &spill_defaults},
+      {"spill", "When a full node hands streams to another, and by what it is judged.", spill_keys(), &spill_defaults},
+      {"disaggregation", "What goes to nodes that only compute prompts, or only make answers.", disaggregation_keys(),
+       &disaggregation_defaults},
       {"placement", "How a router chooses the replica of a request.", placement_keys(), &placement_defaults},
       {"placement.cache_aware", "The policy of SGLang's gateway.", cache_aware_keys(), &cache_aware_defaults},
       {"placement.dynamo", "The policy of NVIDIA Dynamo's router.", dynamo_keys(), &dynamo_defaults},

@@ -22,6 +22,7 @@ inline constexpr std::uint64_t mib = 1ULL << 20;
 inline constexpr std::uint64_t gib = 1ULL << 30;
 
 inline constexpr std::string_view role_words[] = {"router", "worker", "gateway"};
+inline constexpr std::string_view phase_words[] = {"prefill", "decode"};
 inline constexpr std::string_view class_words[] = {"live", "interactive", "batch"};
 inline constexpr std::string_view kind_words[] = {"gguf", "paced"};
 inline constexpr std::string_view device_words[] = {"cpu"};
@@ -96,6 +97,8 @@ std::span<const KeySpec> batching_keys();
 std::span<const KeySpec> timing_keys();
 std::span<const KeySpec> node_keys();
 std::span<const KeySpec> pool_keys();
+std::span<const KeySpec> spill_keys();
+std::span<const KeySpec> disaggregation_keys();
 std::span<const KeySpec> placement_keys();
 std::span<const KeySpec> cache_aware_keys();
 std::span<const KeySpec> dynamo_keys();

@@ -304,8 +304,13 @@ struct ReplicaReport {
   std::uint32_t tokens_per_second = 0;  ///< generated, over the last second
   Duration step_base{0};                ///< learnt coefficients of the step time: base + rows * step_row
   Duration step_row{0};
-  std::string isa;           ///< as in ReplicaInfo; routers pass it to clients in Accepted
-  Duration step_context{0};  ///< and + attended tokens / 1,024 * step_context (sched/step_budget.h)
+  std::string isa;                    ///< as in ReplicaInfo; routers pass it to clients in Accepted
+  Duration step_context{0};           ///< and + attended tokens / 1,024 * step_context (sched/step_budget.h)
+  std::uint32_t blocks_head = 0;      ///< that the head of the queue needs to begin
+  std::uint32_t blocks_queued = 0;    ///< that all of the queue needs, nothing of it cached
+  std::uint32_t blocks_released = 0;  ///< by choices that ended in the last ten seconds
+  std::uint32_t exporting = 0;        ///< streams that are being moved away
+  std::uint32_t importing = 0;        ///< streams that are arriving
 
   /// A replica that has never loaded says nothing but its model: what it has and lacks is not known yet.
   bool told() const { return blocks_total != 0; }
@@ -318,7 +323,8 @@ struct ReplicaReport {
     v("blocks_used", s.blocks_used), v("streams", s.streams), v("queued", s.queued), v("prefill_tokens", s.prefill_tokens);
     v("decode_tokens", s.decode_tokens), v("tokens_per_second", s.tokens_per_second), v("step_base", s.step_base),
         v("step_row", s.step_row);
-    v("isa", s.isa), v("step_context", s.step_context);
+    v("isa", s.isa), v("step_context", s.step_context), v("blocks_head", s.blocks_head), v("blocks_queued", s.blocks_queued);
+    v("blocks_released", s.blocks_released), v("exporting", s.exporting), v("importing", s.importing);
   }
   friend bool operator==(const ReplicaReport&, const ReplicaReport&) = default;
 };

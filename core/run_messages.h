@@ -100,13 +100,16 @@ struct RunReturned {
 
 /// Owner -> batcher (control). Ends the stream if it runs under `epoch` or an older one; also the answer to any message of a
 /// stream under an epoch that is no longer heard. Also ends an import of that epoch.
+/// With `give_back` it is a wish: a stream of exactly this epoch that still waits in the queue is answered with RunReturned
+/// (queue_full) and over here; anything else goes on, and nothing is said.
 struct CancelRun {
   StreamKey key;
   Epoch epoch;
+  bool give_back = false;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
-    v("key", s.key), v("epoch", s.epoch);
+    v("key", s.key), v("epoch", s.epoch), v("give_back", s.give_back);
   }
 };
 

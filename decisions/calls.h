@@ -21,6 +21,12 @@ template <>
 inline constexpr auto enum_max<sched::AdmissionPolicy> = sched::AdmissionPolicy::past_future;
 template <>
 inline constexpr auto enum_max<sched::PlacementReason> = sched::PlacementReason::rebalanced;
+template <>
+inline constexpr auto enum_max<sched::MoveRoad> = sched::MoveRoad::recompute;
+template <>
+inline constexpr auto enum_max<sched::MoveReason> = sched::MoveReason::prefilled;
+template <>
+inline constexpr auto enum_max<sched::DecodeChoice> = sched::DecodeChoice::pack;
 
 }  // namespace spillway::core
 

@@ -92,7 +92,7 @@ struct RunRefused {
 }
 
 struct RunReturned { key @0 :StreamKey; epoch @1 :Epoch; replica @2 :ReplicaRef; code @3 :UInt16; reason @4 :Text; }
-struct CancelRun { key @0 :StreamKey; epoch @1 :Epoch; }
+struct CancelRun { key @0 :StreamKey; epoch @1 :Epoch; giveBack @2 :Bool; }
 struct BlockNames { key @0 :StreamKey; epoch @1 :Epoch; choice @2 :UInt32; firstBlock @3 :UInt32; names @4 :List(U128); }
 struct TokenRun { key @0 :StreamKey; epoch @1 :Epoch; choice @2 :UInt32; firstIndex @3 :UInt32; tokens @4 :List(TokenOut); }
 struct Tokens { replica @0 :ReplicaRef; runs @1 :List(TokenRun); }
@@ -211,6 +211,11 @@ struct ReplicaReport {
   stepRow @20 :Int64;
   isa @21 :Text;
   stepContext @22 :Int64;
+  blocksHead @23 :UInt32;
+  blocksQueued @24 :UInt32;
+  blocksReleased @25 :UInt32;
+  exporting @26 :UInt32;
+  importing @27 :UInt32;
 }
 
 struct NodeCounters {

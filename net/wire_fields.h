@@ -87,7 +87,7 @@ SPILLWAY_WIRE(RunRefused, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLW
               SPILLWAY_F(reason, Reason), SPILLWAY_F(retry_after, RetryAfter));
 SPILLWAY_WIRE(RunReturned, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLWAY_F(replica, Replica), SPILLWAY_F(code, Code),
               SPILLWAY_F(reason, Reason));
-SPILLWAY_WIRE(CancelRun, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch));
+SPILLWAY_WIRE(CancelRun, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLWAY_F(give_back, GiveBack));
 SPILLWAY_WIRE(BlockNames, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLWAY_F(choice, Choice), SPILLWAY_F(first_block, FirstBlock),
               SPILLWAY_F(names, Names));
 SPILLWAY_WIRE(TokenRun, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLWAY_F(choice, Choice), SPILLWAY_F(first_index, FirstIndex),
@@ -131,7 +131,9 @@ SPILLWAY_WIRE(ReplicaReport, SPILLWAY_F(index, Index), SPILLWAY_F(generation, Ge
               SPILLWAY_F(blocks_free, BlocksFree), SPILLWAY_F(blocks_used, BlocksUsed), SPILLWAY_F(streams, Streams),
               SPILLWAY_F(queued, Queued), SPILLWAY_F(prefill_tokens, PrefillTokens), SPILLWAY_F(decode_tokens, DecodeTokens),
               SPILLWAY_F(tokens_per_second, TokensPerSecond), SPILLWAY_F(step_base, StepBase), SPILLWAY_F(step_row, StepRow),
-              SPILLWAY_F(isa, Isa), SPILLWAY_F(step_context, StepContext));
+              SPILLWAY_F(isa, Isa), SPILLWAY_F(step_context, StepContext), SPILLWAY_F(blocks_head, BlocksHead),
+              SPILLWAY_F(blocks_queued, BlocksQueued), SPILLWAY_F(blocks_released, BlocksReleased), SPILLWAY_F(exporting, Exporting),
+              SPILLWAY_F(importing, Importing));
 SPILLWAY_WIRE(NodeCounters, SPILLWAY_F(moves_committed, MovesCommitted), SPILLWAY_F(moves_aborted, MovesAborted),
               SPILLWAY_F(streams_restarted, StreamsRestarted), SPILLWAY_F(tokens_lost, TokensLost),
               SPILLWAY_F(streams_finished, StreamsFinished), SPILLWAY_F(streams_failed, StreamsFailed),

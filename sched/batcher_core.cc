@@ -84,11 +84,33 @@ std::optional<core::StepPlan> BatcherCore::plan_step(Instant now, Actions& out) 
   state_->flush_names(out);
   return plan;
 }
+std::optional<StepOutline> BatcherCore::begin_step(Instant now, Actions& out) {
+  const auto outline = state_->begin_step(now, out);
+  state_->flush_names(out);
+  return outline;
+}
+void BatcherCore::end_step(core::Duration elapsed, bool tell_late, Instant now, Actions& out) {
+  state_->end_step(elapsed, tell_late, now, out);
+  state_->flush_names(out);
+}
+JumpRoom BatcherCore::jump_room(std::uint32_t steps_max) const {
+  return state_->jump_room(steps_max);
+}
+void BatcherCore::jump(std::span<const core::Duration> elapsed, Instant begun, Actions& out) {
+  state_->jump(elapsed, begun);
+  state_->flush_names(out);
+}
+void BatcherCore::tell_tokens(core::NodeId owner, std::uint32_t but_last, Actions& out) {
+  state_->tell_tokens(owner, but_last, out);
+}
 core::ReplicaReport BatcherCore::report(Instant now) const {
   return state_->report(now);
 }
 std::vector<core::BlockName> BatcherCore::cached_names() const {
   return state_->ledger.names();
+}
+std::uint64_t BatcherCore::blocks_allocated() const {
+  return state_->ledger.allocated();
 }
 const core::NodeCounters& BatcherCore::counters() const {
   return state_->counters;

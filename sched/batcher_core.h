@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <variant>
 #include <vector>
 
 #include "core/messages.h"
 #include "core/step.h"
+#include "sched/batcher_jump.h"
 #include "sched/local_events.h"
 #include "sched/token_counters.h"
 
@@ -134,10 +136,26 @@ class BatcherCore {
   /// The next step, or nothing when there is no work or a step is in flight. May preempt (RunReturned to owners).
   std::optional<core::StepPlan> plan_step(Instant now, Actions& out);
 
+  // For bodies that compute nothing, in place of plan_step and on(StepResult): batcher_jump.h.
+  /// plan_step without the plan.
+  std::optional<StepOutline> begin_step(Instant now, Actions& out);
+  /// The step in flight ends. Its tokens are counted_token's. `tell_late`: owners hear at once of the first and the last token of a
+  /// Run, and of the others when the stream stops or by tell_tokens.
+  void end_step(core::Duration elapsed, bool tell_late, Instant now, Actions& out);
+  /// After begin_step: how many equal steps of decodes may follow the one in flight.
+  JumpRoom jump_room(std::uint32_t steps_max) const;
+  /// The step in flight, which began at `begun`, ends after elapsed[0], the next one takes elapsed[1], ...: as many steps as
+  /// `elapsed` has end, told late, and one more is in flight. At most jump_room's.
+  void jump(std::span<const core::Duration> elapsed, Instant begun, Actions& out);
+  /// Tells the owner (zero: all owners) all tokens but the last `but_last` of each choice.
+  void tell_tokens(core::NodeId owner, std::uint32_t but_last, Actions& out);
+
   core::ReplicaReport report(Instant now) const;
   /// Names for a full announcement.
   std::vector<core::BlockName> cached_names() const;
   const core::NodeCounters& counters() const;
+  /// Blocks taken from the pool since ever.
+  std::uint64_t blocks_allocated() const;
   Instant next_tick() const;
   bool idle() const;  ///< no stream queued, running, frozen, exported or imported
   /// Asserts every invariant of the ledger and of the streams (tests call it after each event; cost linear in blocks).

@@ -14,6 +14,7 @@ void BatcherState::on_export_begin(const ExportBegin& event, Actions& out) {
   auto* s = find(event.key, event.epoch);
   if (s == nullptr || s->epoch != event.epoch) return refuse(core::Errc::unknown_request, "no stream runs here under this epoch");
   if (s->exporting) return refuse(core::Errc::already_exists, "the stream is being moved already");
+  tell_stream(*s, out);  // from now on they are told step by step
   s->exporting = event.transfer;
   auto& e = exports_[event.transfer];
   e.slot = find_slot({event.key, event.epoch.owner});

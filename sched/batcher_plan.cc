@@ -9,8 +9,8 @@ namespace spillway::sched {
 
 using core::block_tokens;
 
-std::optional<core::StepPlan> BatcherState::plan_step(Instant now, Actions& out) {
-  if (!ready || in_flight_) return std::nullopt;
+bool BatcherState::assign_step(Instant now, Actions& out) {
+  if (!ready || in_flight_) return false;
   expire(now, out);
   climb(now);
   scheduled_.clear();
@@ -22,18 +22,18 @@ std::optional<core::StepPlan> BatcherState::plan_step(Instant now, Actions& out)
   budget_ += kept_back;
   step_budget_ = step_budget();
   assign_prefills(now, out);
-
-  core::StepPlan plan;
+  std::erase_if(scheduled_, [this](const Scheduled& e) {
+    return streams_[e.slot].state != StreamState::running || streams_[e.slot].choices[e.choice].chunk == 0;  // preempted since
+  });
   attended_ = 0;
+  return true;
+}
+
+std::optional<core::StepPlan> BatcherState::plan_step(Instant now, Actions& out) {
+  if (!assign_step(now, out)) return std::nullopt;
+  core::StepPlan plan;
   plan.items.reserve(scheduled_.size());
-  std::size_t kept = 0;
-  for (const auto& e : scheduled_) {
-    auto& s = streams_[e.slot];
-    if (s.state != StreamState::running || s.choices[e.choice].chunk == 0) continue;  // preempted since
-    scheduled_[kept++] = e;
-    emit_item(s, e.choice, e.slot, plan);
-  }
-  scheduled_.resize(kept);
+  for (const auto& e : scheduled_) emit_item(streams_[e.slot], e.choice, e.slot, plan);
   plan.closes.swap(closes_);
   if (plan.empty()) return std::nullopt;
   plan.step = ++step_;
@@ -345,18 +345,23 @@ void BatcherState::emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t
   if (end > s.prompt())
     item.tokens.insert(item.tokens.end(), at(c.tokens, std::max(c.computed, s.prompt()) - s.prompt()), at(c.tokens, end - s.prompt()));
   item.blocks.assign(c.table.begin(), c.table.begin() + blocks_for(end));
-  const auto sample = [&](std::uint32_t i) {
-    const auto& target = s.choices[i];
+  const std::size_t before = targets_.size();
+  add_targets(s, choice, slot);
+  for (std::size_t i = before; i < targets_.size(); ++i) {
+    const auto& target = s.choices[targets_[i].choice];
     item.samples.push_back({target.sequence, static_cast<std::uint32_t>(target.tokens.size())});
-    targets_.push_back({slot, i});
-  };
-  if (end == s.known(c) && !s.request->prompt_only) sample(choice);
-  if (s.waiting > 0 && choice == s.leader && end == s.prompt()) {
-    for (std::uint32_t i = 0; i < s.choices.size(); ++i) {
-      if (s.choices[i].waits && s.choices[i].tokens.empty()) sample(i);
-    }
   }
   s.in_flight = true;
+}
+
+void BatcherState::add_targets(const BatchStream& s, std::uint32_t choice, std::uint32_t slot) {
+  const auto& c = s.choices[choice];
+  const std::uint32_t end = c.computed + c.chunk;
+  if (end == s.known(c) && !s.request->prompt_only) targets_.push_back({slot, choice});
+  if (s.waiting == 0 || choice != s.leader || end != s.prompt()) return;
+  for (std::uint32_t i = 0; i < s.choices.size(); ++i) {
+    if (s.choices[i].waits && s.choices[i].tokens.empty()) targets_.push_back({slot, i});
+  }
 }
 
 }  // namespace spillway::sched

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "core/assert.h"
 #include "sched/batcher_state.h"
@@ -17,8 +18,12 @@ void BatcherState::on_result(const core::StepResult& result, Instant now, Action
     if (s.state == StreamState::ending) continue;  // cancelled meanwhile
     const auto& sampled = result.sampled[i];
     SPILLWAY_ASSERT(sampled.sequence == s.choices[choice].sequence && sampled.index == s.choices[choice].tokens.size());
-    take_token(slot, choice, sampled.out);
+    take_token(slot, choice, sampled.out, false);
   }
+  after_tokens(now, out);
+}
+
+void BatcherState::after_tokens(Instant now, Actions& out) {
   end_prompt_only();
   // Tokens leave before anything that says the stream stopped.
   flush_tokens(now, out);
@@ -51,18 +56,22 @@ void BatcherState::take_rows(Actions&) {
   }
 }
 
-void BatcherState::take_token(std::uint32_t slot, std::uint32_t choice, const core::TokenOut& token) {
+void BatcherState::take_token(std::uint32_t slot, std::uint32_t choice, const core::TokenOut& token, bool late) {
   auto& s = streams_[slot];
   auto& c = s.choices[choice];
   const auto index = static_cast<std::uint32_t>(c.tokens.size());
   if (s.exporting) exports_.at(s.exporting).sampled = true;
-  auto& box = boxes_[s.owner_box];
-  if (box.tokens.runs.empty()) {
-    boxes_used_.push_back(s.owner_box);
-    box.tokens.runs.reserve(boxes_used_.size() == 1 ? targets_.size() : 4);  // most often one owner has them all
+  ++tokens_made_;
+  if (late && c.told_once && !s.exporting && token.finish == core::FinishReason::none && index + 1 < s.request->tokens_max) {
+    c.tokens.push_back(token.token);
+    ++c.untold;
+    ++counters.tokens_generated;
+    queue_[s.queue_class].counters().charge_output(s.key.tenant, 1);
+    return;
   }
-  auto& run = box.tokens.runs.emplace_back(core::TokenRun{s.key, s.epoch, choice, index, {token}});
-  auto& told = run.tokens.back();
+  auto& run = untold_run(s, choice);
+  auto& told = run.tokens.emplace_back(token);
+  c.told_once = true;
   if (told.finish == core::FinishReason::none && index + 1 >= s.request->tokens_max) told.finish = core::FinishReason::length;
   if (!told.is_end) c.tokens.push_back(told.token);
   if (!s.request->prompt_only) {
@@ -73,10 +82,27 @@ void BatcherState::take_token(std::uint32_t slot, std::uint32_t choice, const co
   c.finish = told.finish;
   const bool whole = (c.finish == core::FinishReason::stop || c.finish == core::FinishReason::length) && !s.request->prompt_only;
   if (whole) answers_[std::min<std::size_t>(s.service_class(), classes - 1)].record(static_cast<std::uint32_t>(c.tokens.size()));
+  const auto available = ledger.available();
   release_table(c);
+  freed_in_step_ += ledger.available() - available;
   close_sequence(s, c);
   --s.unfinished;
   --admitted_choices_;
+}
+
+core::TokenRun& BatcherState::untold_run(BatchStream& s, std::uint32_t choice) {
+  auto& c = s.choices[choice];
+  auto& box = boxes_[s.owner_box];
+  if (box.tokens.runs.empty()) {
+    boxes_used_.push_back(s.owner_box);
+    box.tokens.runs.reserve(boxes_used_.size() == 1 ? targets_.size() : 4);  // most often one owner has them all
+  }
+  const auto first = static_cast<std::uint32_t>(c.tokens.size()) - c.untold;
+  auto& run = box.tokens.runs.emplace_back(core::TokenRun{s.key, s.epoch, choice, first, {}});
+  run.tokens.reserve(c.untold + 1);
+  for (std::uint32_t i = first; i < c.tokens.size(); ++i) run.tokens.emplace_back().token = c.tokens[i];
+  c.untold = 0;
+  return run;
 }
 
 void BatcherState::end_prompt_only() {
@@ -87,21 +113,21 @@ void BatcherState::end_prompt_only() {
     core::TokenOut end;  // says that it is over, and counts as no token
     end.is_end = true;
     end.finish = core::FinishReason::length;
-    take_token(slot, choice, end);
+    take_token(slot, choice, end, false);
   }
 }
 
 void BatcherState::flush_tokens(Instant now, Actions& out) {
-  std::uint32_t count = 0;
   for (const auto index : boxes_used_) {
     auto& box = boxes_[index];
-    count += static_cast<std::uint32_t>(box.tokens.runs.size());
     box.tokens.replica = self;
     post(box.node, std::move(box.tokens), out);
     box.tokens = {};
   }
   boxes_used_.clear();
-  if (count > 0) rate_.add(count, now);
+  if (tokens_made_ > 0) rate_.add(tokens_made_, now);
+  tokens_made_ = 0;
+  if (freed_in_step_ > 0) released_.add(std::exchange(freed_in_step_, 0), now);
 }
 
 }  // namespace spillway::sched

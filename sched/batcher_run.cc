@@ -151,6 +151,13 @@ void BatcherState::on_run(const core::Run& run, Instant now, Actions& out) {
 void BatcherState::on_cancel(const core::CancelRun& cancel, Instant now, Actions& out) {
   const Identity identity{cancel.key, cancel.epoch.owner};
   const auto slot = find_slot(identity);
+  if (cancel.give_back) {
+    if (slot == no_slot) return;
+    const auto& s = streams_[slot];
+    if (s.epoch == cancel.epoch && s.state == StreamState::queued && !s.exporting)
+      give_back(slot, core::Errc::queue_full, "given back before it began, as its owner wished", now, out);
+    return;
+  }
   if (slot != no_slot && streams_[slot].epoch.counter <= cancel.epoch.counter)
     end_stream(slot, core::Errc::cancelled, "cancelled by the owner", now, out);
   // Also when nothing runs: a Run or import of that epoch that comes late is not run. Blocks of an import stay reserved until the
@@ -247,13 +254,18 @@ core::ReplicaReport BatcherState::report(Instant now) const {
   for (const auto& s : streams_) {
     if (s.state == StreamState::unused || s.state == StreamState::ending) continue;
     std::uint32_t deepest = 0;
+    if (s.state == StreamState::queued) r.blocks_queued += s.blocks_when_begun();
     for (const auto& c : s.choices) {
       deepest = std::max(deepest, c.over() ? s.prompt() : c.computed);
       if (!c.over()) r.decode_tokens += c.computed;
     }
     r.prefill_tokens += s.prompt() - std::min(deepest, s.prompt());
   }
-  r.tokens_per_second = rate_.last_second(now);
+  if (queued_ > 0) r.blocks_head = match(streams_[queue_head()]).need;
+  r.blocks_released = released_.sum(now);
+  r.exporting = static_cast<std::uint32_t>(exports_.size());
+  r.importing = static_cast<std::uint32_t>(imports_.size());
+  r.tokens_per_second = rate_.sum(now);
   r.step_base = step_time_.base();
   r.step_row = step_time_.row();
   r.step_context = step_time_.context();

@@ -22,6 +22,15 @@ std::uint64_t BatchStream::rows_left() const {
   return rows;
 }
 
+std::uint32_t BatchStream::blocks_when_begun() const {
+  const std::uint32_t shared = prompt() / block_tokens;
+  std::uint32_t blocks = shared;
+  for (const auto& c : choices) {
+    if (!c.over()) blocks += blocks_for(known(c)) - shared;
+  }
+  return blocks;
+}
+
 BatcherState::BatcherState(core::ReplicaRef self_ref, const core::ReplicaInfo& replica_info, const BatcherLimits& batcher_limits)
     : self(self_ref), info(replica_info), limits(batcher_limits), ledger(replica_info.blocks) {
   SPILLWAY_ASSERT(limits.step_tokens_max > 0);
@@ -65,7 +74,7 @@ std::uint32_t BatcherState::create(const core::Run& run, Instant now) {
     c.finish = run.choices[i].finish;
     c.sequence = {next_sequence_++};
     const auto& names = run.choices[i].names;
-    const std::size_t names_max = s.known(c) / block_tokens - in_prompt;
+    const std::size_t names_max = (s.prompt() + s.request->tokens_max) / block_tokens - in_prompt;  // of the whole answer
     c.names.assign(names.begin(), names.begin() + std::min(names_max, names.size()));
     if (!c.over()) ++s.unfinished;
   }
@@ -126,7 +135,8 @@ void BatcherState::end_stream(std::uint32_t slot, core::Errc code, std::string_v
 }
 
 void BatcherState::give_back(std::uint32_t slot, core::Errc code, const std::string& reason, Instant now, Actions& out) {
-  const auto& s = streams_[slot];
+  auto& s = streams_[slot];
+  tell_stream(s, out);
   post(s.owner, core::RunReturned{.key = s.key, .epoch = s.epoch, .replica = self, .code = code, .reason = reason}, out);
   end_stream(slot, code, reason, now, out);
 }

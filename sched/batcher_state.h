@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -40,6 +41,9 @@ struct BatchChoice {
   std::uint32_t exported = 0;          ///< rows whose blocks the running export has told, but for growth in the last of them
   BlockId copy_from = core::no_block;  ///< copy on write in the step being planned or in flight
   bool waits = false;                  ///< until the stream's leader has computed the prompt
+  // Of bodies that tell late (batcher_jump.h).
+  bool told_once = false;    ///< the owner had a token of this Run
+  std::uint32_t untold = 0;  ///< tokens at the end that the owner has not been told
 
   bool over() const { return finish != core::FinishReason::none; }
 };
@@ -78,6 +82,8 @@ struct BatchStream {
   std::uint32_t prompt() const { return static_cast<std::uint32_t>(request->prompt.size()); }
   /// Rows still to be computed before each choice's next token.
   std::uint64_t rows_left() const;
+  /// Blocks of what is known of all its choices, nothing of it cached.
+  std::uint32_t blocks_when_begun() const;
   std::uint8_t service_class() const { return static_cast<std::uint8_t>(request->service_class); }
   QueueKey queue_key(std::uint32_t slot) const { return {overdue ? Instant{} : deadline, arrival, slot}; }
   /// Prompt and generated tokens of a choice.
@@ -157,6 +163,13 @@ class BatcherState {
 
   // batcher_result.cc
   void on_result(const core::StepResult& result, Instant now, Actions& out);
+
+  // batcher_jump.cc
+  std::optional<StepOutline> begin_step(Instant now, Actions& out);
+  void end_step(core::Duration elapsed, bool tell_late, Instant now, Actions& out);
+  JumpRoom jump_room(std::uint32_t steps_max) const;
+  void jump(std::span<const core::Duration> elapsed, Instant begun);
+  void tell_tokens(core::NodeId owner, std::uint32_t but_last, Actions& out);
 
   // batcher_export.cc
   void on_export_begin(const ExportBegin& event, Actions& out);
@@ -253,7 +266,22 @@ class BatcherState {
   bool make_room_in_queue(std::uint8_t service_class, core::TenantId tenant, Instant now, Actions& out);
   void expire(Instant now, Actions& out);
 
+  // batcher_jump.cc
+  void outline_item(BatchStream& s, std::uint32_t choice, std::uint32_t slot, StepOutline& outline);
+  /// The decodes in flight are all that runs, and the next step would be of the same.
+  bool steady() const;
+  /// Would the head of the queue wait again at the next step?
+  bool queue_waits() const;
+  /// Blocks that `steps` steps behind the one in flight begin.
+  std::uint64_t blocks_begun(std::uint32_t steps) const;
+  /// Tokens of the stream that its owner has not been told.
+  void tell_stream(BatchStream& s, Actions& out);
+
   // batcher_plan.cc
+  /// The first pass: false when there can be no step now.
+  bool assign_step(Instant now, Actions& out);
+  /// The choices that get a token from the last row of this one's chunk.
+  void add_targets(const BatchStream& s, std::uint32_t choice, std::uint32_t slot);
   void climb(Instant now);
   void assign_decodes(Instant now, Actions& out);
   void assign_prefills(Instant now, Actions& out);
@@ -281,7 +309,12 @@ class BatcherState {
 
   // batcher_result.cc
   void take_rows(Actions& out);
-  void take_token(std::uint32_t slot, std::uint32_t choice, const core::TokenOut& token);
+  /// `late`: the owner is told of it later, unless it is the first or the last one.
+  void take_token(std::uint32_t slot, std::uint32_t choice, const core::TokenOut& token, bool late);
+  /// What follows from the tokens and rows of a step.
+  void after_tokens(Instant now, Actions& out);
+  /// A run in the box of the stream's owner that begins with what it has not been told.
+  core::TokenRun& untold_run(BatchStream& s, std::uint32_t choice);
   /// Requests without output whose prompt is computed are over.
   void end_prompt_only();
   void flush_tokens(Instant now, Actions& out);
@@ -353,6 +386,10 @@ class BatcherState {
 
   StepTime step_time_;
   RateWindow rate_;
+  RateWindow released_{std::chrono::seconds(1)};  // blocks of choices that ended
+  std::uint32_t freed_in_step_ = 0;
+  std::uint32_t tokens_made_ = 0;     // by the step that ends
+  std::vector<std::uint32_t> chain_;  // scratch of jump()
 };
 
 }  // namespace spillway::sched

@@ -29,6 +29,7 @@ core::BlockId BlockLedger::allocate() {
     blocks_[block].name = {};
   }
   blocks_[block].tables = 1;
+  ++allocated_;
   return block;
 }
 

@@ -37,6 +37,8 @@ class BlockLedger {
   std::uint32_t pins(core::BlockId block) const { return blocks_[block].pins; }
   bool cached(core::BlockId block) const { return !held(block) && blocks_[block].name; }
 
+  /// Blocks handed out by `allocate` since ever.
+  std::uint64_t allocated() const { return allocated_; }
   std::uint32_t total() const { return static_cast<std::uint32_t>(blocks_.size()); }
   std::uint32_t free_count() const { return free_; }
   std::uint32_t cached_count() const { return cached_; }
@@ -78,6 +80,7 @@ class BlockLedger {
   core::BlockId lru_newest_ = core::no_block;
   std::uint32_t free_ = 0;
   std::uint32_t cached_ = 0;
+  std::uint64_t allocated_ = 0;
   std::vector<core::BlockName> added_;
   std::vector<core::BlockName> removed_;
 };

@@ -1,5 +1,7 @@
 #include "sched/names.h"
 
+#include <algorithm>
+
 #include "core/step.h"
 
 namespace spillway::sched {
@@ -19,7 +21,18 @@ StreamNames::StreamNames(const core::TenantSecret& secret, std::uint64_t salt, s
   choices_.assign(choices, fresh);
 }
 
+StreamNames StreamNames::stand_ins(std::span<const core::BlockName> names, std::size_t prompt_tokens) {
+  StreamNames made;
+  made.known_ahead_ = true;
+  const std::size_t in_prompt = std::min(names.size(), prompt_tokens / block_tokens);
+  made.prompt_.assign(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(in_prompt));
+  made.choices_.resize(1);
+  made.choices_[0].names.assign(names.begin() + static_cast<std::ptrdiff_t>(in_prompt), names.end());
+  return made;
+}
+
 bool StreamNames::add(std::uint32_t choice, core::TokenId token) {
+  if (known_ahead_) return false;
   Choice& c = choices_[choice];
   c.tail.push_back(token);
   if (c.tail.size() < block_tokens) return false;

@@ -17,6 +17,9 @@ class StreamNames {
   StreamNames() = default;
   StreamNames(const core::TenantSecret& secret, std::uint64_t salt, std::span<const core::TokenId> prompt, std::uint32_t choices);
 
+  /// Names that stand in for digests and are known ahead, those of an answer too: for bodies that compute nothing. One choice.
+  static StreamNames stand_ins(std::span<const core::BlockName> names, std::size_t prompt_tokens);
+
   /// The next generated token of a choice. True when it filled a block: its name is the last of `choice(c)`.
   bool add(std::uint32_t choice, core::TokenId token);
 
@@ -31,6 +34,7 @@ class StreamNames {
     std::vector<core::TokenId> tail;  ///< tokens since the last full block, fewer than 16
   };
   core::TenantSecret secret_{};
+  bool known_ahead_ = false;
   std::uint64_t salt_ = 0;
   std::vector<core::BlockName> prompt_;
   std::vector<Choice> choices_;

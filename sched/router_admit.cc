@@ -215,7 +215,7 @@ void RouterState::begin(const RouterCore::Admit& admit, const LadderStep& step, 
   s.pressure = pressure;
   if (admit.deadline > core::Duration{0}) s.deadline = now + std::min<core::Duration>(admit.deadline, deadline_max);
   s.choices.resize(request->choices);
-  s.names = StreamNames(admit.secret, request->salt, request->prompt, request->choices);
+  s.names = names_of(admit, *request);
   if (admit.resumed) {
     request->sampling.seed = admit.resume.seed;
     s.bound = static_cast<bool>(admit.resume.weights_digest);
@@ -248,6 +248,11 @@ void RouterState::begin(const RouterCore::Admit& admit, const LadderStep& step, 
   }
   if (stream.deferred) return touch(stream);
   place_or_wait(stream, now, out);
+}
+
+StreamNames RouterState::names_of(const RouterCore::Admit& admit, const core::Request& request) {
+  if (!admit.name_stand_ins.empty() && request.choices == 1) return StreamNames::stand_ins(admit.name_stand_ins, request.prompt.size());
+  return StreamNames(admit.secret, request.salt, request.prompt, request.choices);
 }
 
 void RouterState::count_rungs(core::TenantId tenant, const LadderStep& step) {

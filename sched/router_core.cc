@@ -25,6 +25,7 @@ std::size_t RouterStream::early_tokens() const {
 
 RouterState::RouterState(core::NodeId self_id, std::string self_name, core::Incarnation self_incarnation, const RouterLimits& router_limits)
     : self(self_id), name(std::move(self_name)), incarnation(self_incarnation), limits(router_limits) {
+  move_costs_ = {limits.moves.downtime, limits.moves.bytes_per_second};
   views.expect(self, name);
   views.on_up(self, incarnation, Instant{});
 }
@@ -103,7 +104,7 @@ void RouterState::tick(Instant now, Actions& out) {
   close_moves(now, out);
   operations_tick(now, out);
   if (now >= drain_at_) move_off_draining(now, out);
-  if (limits.spill_low_permille > 0 && now >= spill_at_) spill(now, out);
+  if (plans() && now >= plan_at_) plan(now, out);
   if (!waiting_.empty() && now >= waiting_at_) place_waiting(now, out);
 }
 
@@ -112,7 +113,7 @@ Instant RouterState::next_tick() const {
   if (!waiting_.empty()) next = std::min(next, waiting_at_);
   if (!quota_waits_.empty()) next = std::min(next, quota_waits_.begin()->second.give_up_at);
   for (const auto& [id, move] : closing) next = std::min({next, move.resend_at, move.give_up_at});
-  if (limits.spill_low_permille > 0 && !streams.empty()) next = std::min(next, spill_at_);
+  if (plans() && !streams.empty()) next = std::min(next, plan_at_);
   return std::min({next, drain_at_, operations_next()});
 }
 
@@ -277,6 +278,10 @@ void RouterCore::set_draining(bool draining, bool leave, Instant now, Actions& o
 
 Instant RouterCore::next_tick() const {
   return state_->next_tick();
+}
+
+std::vector<core::ReplicaRef> RouterCore::may_unload(Instant now) const {
+  return state_->may_unload(now);
 }
 core::NodeCounters RouterCore::counters() const {
   return state_->counters;

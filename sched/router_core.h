@@ -12,7 +12,9 @@
 #include "core/digest.h"
 #include "core/messages.h"
 #include "sched/admission.h"
+#include "sched/move_planner.h"
 #include "sched/placement.h"
+#include "sched/pools.h"
 
 namespace spillway::sched {
 
@@ -43,15 +45,12 @@ struct RouterLimits {
   core::Duration status_max{std::chrono::milliseconds(300)};   ///< other routers' part of a status is waited for this long
   core::Duration drain_max{std::chrono::seconds(120)};         ///< a drain without progress for this long is reported as failed
   std::uint32_t gap_tokens_max = 4096;                         ///< tokens kept per stream that came before their turn; beyond it restart
-  // Spilling a running stream (one simple rule; 0 of 1000 switches it off): a replica with less than spill_low free blocks of 1000
-  // and a queue sends its youngest stream to one with more than spill_high free.
-  std::uint32_t spill_low_permille = 50;
-  std::uint32_t spill_high_permille = 300;
-  core::Duration spill_interval{std::chrono::milliseconds(200)};
   /// Statuses, drains and moves of others' streams that operators wait for, of each kind; beyond it queue_full.
   std::uint32_t operations_max = 256;
   PlacementRules placement;
-  bool explain = false;                           ///< a Placed action for each placement
+  MoveLimits moves;
+  PoolRules pools;
+  bool explain = false;                           ///< a Placed action for each placement, a MovePlanned for each planned move
   std::map<core::TenantId, TenantRules> tenants;  ///< buckets and ladders; a tenant that is not here has neither
 
   template <class Self, class V>
@@ -61,9 +60,8 @@ struct RouterLimits {
     v("gap_max", s.gap_max), v("move_max", s.move_max), v("waiting_resend", s.waiting_resend), v("report_stale", s.report_stale);
     v("moves_per_link_max", s.moves_per_link_max), v("restarts_max", s.restarts_max), v("waiting_max_time", s.waiting_max_time);
     v("stall_max", s.stall_max), v("move_resend", s.move_resend), v("status_max", s.status_max), v("drain_max", s.drain_max);
-    v("gap_tokens_max", s.gap_tokens_max), v("spill_low_permille", s.spill_low_permille);
-    v("spill_high_permille", s.spill_high_permille), v("spill_interval", s.spill_interval), v("operations_max", s.operations_max);
-    v("placement", s.placement), v("explain", s.explain), v("tenants", s.tenants);
+    v("gap_tokens_max", s.gap_tokens_max), v("operations_max", s.operations_max), v("placement", s.placement);
+    v("moves", s.moves), v("pools", s.pools), v("explain", s.explain), v("tenants", s.tenants);
   }
 };
 
@@ -145,7 +143,17 @@ class RouterCore {
       v("key", s.key), v("epoch", s.epoch), v("decision", s.decision);
     }
   };
-  using Action = std::variant<Post, ToClient, StreamEnded, Operation, Status, MoveAborted, Placed>;
+  struct MovePlanned {  ///< a stream is about to leave a replica, and why; only with RouterLimits::explain
+    StreamKey key;
+    Epoch epoch;  ///< that it runs under so far
+    MoveDecision decision;
+
+    template <class Self, class V>
+    static void visit(Self& s, V&& v) {
+      v("key", s.key), v("epoch", s.epoch), v("decision", s.decision);
+    }
+  };
+  using Action = std::variant<Post, ToClient, StreamEnded, Operation, Status, MoveAborted, Placed, MovePlanned>;
   using Actions = std::vector<Action>;
 
   /// The prompt for another model, which the tenant's ladder may come to.
@@ -168,11 +176,15 @@ class RouterCore {
     bool resumed = false;
     core::Resume resume;
     std::vector<Alternative> alternatives;
+    /// Names of all full blocks of prompt and answer, instead of digests by `secret`: for bodies that compute nothing (the simulator).
+    /// One choice. Empty: digests.
+    std::vector<core::BlockName> name_stand_ins;
 
     template <class Self, class V>
     static void visit(Self& s, V&& v) {
       v("client", s.client), v("tenant_name", s.tenant_name), v("secret", s.secret), v("request", s.request);
       v("deadline", s.deadline), v("resumed", s.resumed), v("resume", s.resume), v("alternatives", s.alternatives);
+      v("name_stand_ins", s.name_stand_ins);
     }
   };
 
@@ -217,6 +229,9 @@ class RouterCore {
   void set_draining(bool draining, bool leave, Instant now, Actions& out);
 
   Instant next_tick() const;
+
+  /// Replicas off which the plan of a tick at `now` may move streams, and perhaps some more; empty when no plan is due.
+  std::vector<core::ReplicaRef> may_unload(Instant now) const;
   core::NodeCounters counters() const;
   std::size_t streams() const;
   std::vector<core::StreamStatus> stream_status() const;

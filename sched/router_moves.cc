@@ -31,13 +31,12 @@ std::optional<core::ReplicaRef> RouterState::replica_at(const RouterStream& s, c
   return std::nullopt;
 }
 
-std::optional<core::ReplicaRef> RouterState::move_destination(const RouterStream& s, Instant now, std::uint32_t free_permille_min) const {
+std::optional<core::ReplicaRef> RouterState::move_destination(const RouterStream& s, Instant now) const {
   auto list = candidates(s, now);
   const ReplicaView* source = views.find(s.place);
   for (PlacementView& view : list) {
     const core::ReplicaReport& report = views.find(view.replica)->report;
     if (view.replica.node == s.place.node || (source != nullptr && report.kv_id != source->report.kv_id)) view.eligible = false;
-    if (std::uint64_t{report.blocks_free} * 1000 < std::uint64_t{report.blocks_total} * free_permille_min) view.eligible = false;
     const auto link = links_.find({s.place.node, view.replica.node});
     if (link != links_.end() && link->second >= limits.moves_per_link_max) view.eligible = false;
   }
@@ -110,6 +109,9 @@ void RouterState::commit(RouterStream& s, Instant now, Actions& out) {
   s.epoch = move.new_epoch;
   s.stall_at = now + limits.stall_max;
   ++s.moves;
+  s.begun = true;
+  s.going.reset();
+  if (move.asker.planned) count_planned(s, now);
   ++counters.moves_committed;
   post(source.node, core::Release{s.key, move.new_epoch}, out);
   tell_names(s, move.names_known, out);
@@ -223,6 +225,7 @@ void RouterState::close_moves(Instant now, Actions& out) {
 }
 
 void RouterState::report_move(const MoveAsker& asker, const core::MoveOutcome& outcome, Instant now, Actions& out) {
+  learn_costs(outcome);
   if (outcome.committed && asker.drained) {
     for (auto& [id, drain] : drains_) {
       if (drain.node != asker.drained) continue;
@@ -259,7 +262,7 @@ void RouterState::move_off_draining(Instant now, Actions& out) {
       RouterStream& s = *find(key);
       if (s.stage == Stage::running && !s.move && now >= s.move_again_at) {
         // Nobody has room, or the links are busy: it waits here and goes on.
-        if (const auto destination = move_destination(s, now, 0)) {
+        if (const auto destination = move_destination(s, now)) {
           MoveAsker asker;
           asker.drained = node;
           static_cast<void>(start_move(s, *destination, asker, now, out));
@@ -268,32 +271,6 @@ void RouterState::move_off_draining(Instant now, Actions& out) {
     }
     // Something is left here: look again.
     drain_at_ = now + drain_interval;
-  }
-}
-
-void RouterState::spill(Instant now, Actions& out) {
-  spill_at_ = now + limits.spill_interval;
-  for (const auto& [node, keys] : placed_) {
-    const NodeView* view = views.find(node);
-    if (view == nullptr || !view->up || view->report.draining) continue;
-    for (const auto& [index, replica] : view->replicas) {
-      const core::ReplicaReport& report = replica.report;
-      const bool full = std::uint64_t{report.blocks_free} * 1000 < std::uint64_t{report.blocks_total} * limits.spill_low_permille;
-      if (!full || report.queued == 0) continue;
-      RouterStream* youngest = nullptr;
-      bool moving = false;
-      for (const StreamKey& key : keys) {
-        RouterStream& s = *find(key);
-        if (s.place.index != index || s.stage != Stage::running) continue;
-        moving = moving || s.move;
-        if (s.first_token == core::never || now < s.move_again_at) continue;
-        if (youngest == nullptr || s.arrival > youngest->arrival) youngest = &s;
-      }
-      if (youngest == nullptr || moving) continue;  // one at a time: its effect shows in a report
-      if (const auto destination = move_destination(*youngest, now, limits.spill_high_permille)) {
-        static_cast<void>(start_move(*youngest, *destination, {}, now, out));
-      }
-    }
   }
 }
 

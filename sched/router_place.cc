@@ -110,7 +110,8 @@ const PlacementView* RouterState::choose_replica(const RouterStream& s, Instant 
   request.now = now;
   const auto& list = views.of(request.model).list;
   const bool sampled = only == nullptr && list.size() > limits.placement.sample_above;
-  const auto pick = [&]() -> const PlacementView* {
+  const auto pick = [&](bool whole_pool_next) -> const PlacementView* {
+    if (limits.pools.active() && !narrow_to_pool(looked_at_, request, limits.pools) && whole_pool_next) return nullptr;
     scores_.resize(looked_at_.size());
     const auto chosen = choose(looked_at_, request, limits.placement, placement_, scores_, usable_);
     if (!chosen) return nullptr;
@@ -123,7 +124,7 @@ const PlacementView* RouterState::choose_replica(const RouterStream& s, Instant 
   looked_at_.clear();
   if (sampled) {
     look_at_sample(s, request, now);
-    if (const PlacementView* view = pick()) return view;
+    if (const PlacementView* view = pick(true)) return view;
     looked_at_.clear();  // nobody in the sample has room: somebody else may
   }
   if (only != nullptr) {
@@ -131,7 +132,7 @@ const PlacementView* RouterState::choose_replica(const RouterStream& s, Instant 
   } else {
     for (const ModelReplica& entry : list) look_at(s, entry, now, looked_at_);
   }
-  return pick();
+  return pick(false);
 }
 
 void RouterState::explain(const RouterStream& s, const PlacementView& chosen, PlacementReason reason, Actions& out) const {

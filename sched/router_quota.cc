@@ -89,7 +89,7 @@ core::Result<AdmissionPlan> RouterState::plan_options(const RouterCore::Admit& a
       probe.key = asked.key;
       probe.request = request;
       probe.choices.resize(asked.choices);
-      probe.names = StreamNames(admit.secret, request->salt, request->prompt, request->choices);
+      probe.names = names_of(admit, *request);
       // An answer whose length was left open may end with its first token.
       const bool shortened = step.tokens_max < tokens_max;
       estimate.time = best_time(probe, open && !shortened ? 1 : step.tokens_max, admit.deadline, now);

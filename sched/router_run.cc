@@ -9,7 +9,6 @@ namespace spillway::sched {
 
 namespace {
 
-using core::block_tokens;
 using core::Errc;
 
 constexpr core::Duration refused_pause = std::chrono::milliseconds(100);
@@ -46,6 +45,7 @@ void RouterState::send_run(RouterStream& s, const PlacementView& chosen, Instant
   const PlacementRequest request = needs(s);
   set_place(s, Stage::sent, replica);
   s.epoch = next_epoch();
+  s.begun = false;
   s.also.clear();
   s.resend_at = now + limits.run_resend;
   s.give_up_at = now + limits.run_give_up;
@@ -81,6 +81,9 @@ void RouterState::place_or_wait(RouterStream& s, Instant now, Actions& out, cons
   if (!fitted) return fail_stream(s, fitted.error().code, fitted.error().message, fitted.error().retry_after, out);
   if (!*fitted) return wait(s, now, out);
   if (s.over()) return static_cast<void>(deliver(s, now, out));  // all of tokens_max was brought along
+  if (s.going) {
+    if (const PlacementView* chosen = choose_planned(s, now)) return send_run(s, *chosen, now, out);
+  }
   auto reason = PlacementReason::least_cost;
   if (const PlacementView* chosen = choose_replica(s, now, only, reason)) {
     send_run(s, *chosen, now, out);
@@ -194,6 +197,7 @@ void RouterState::on(core::NodeId from, const core::RunReturned& message, Instan
   if (how == Heard::also && from != s->place.node) return;  // it left that node
   // Frozen and taken over: what the source says about its copy is of no interest.
   if (s->move && s->move->accepted_at != core::never) return;
+  if (s->going) count_planned(*s, now);
   s->avoid[s->place] = now + refused_pause;
   restart(*s, message.reason, message.code != Errc::no_capacity && message.code != Errc::queue_full, now, out);
 }

@@ -12,6 +12,7 @@
 
 #include "core/result.h"
 #include "sched/admission.h"
+#include "sched/move_planner.h"
 #include "sched/names.h"
 #include "sched/node_views.h"
 #include "sched/placement.h"
@@ -19,7 +20,7 @@
 #include "sched/router_core.h"
 #include "sched/supersede.h"
 
-/// What RouterCore hides, in the files router_{core,admit,quota,place,run,tokens,moves,operations}.cc. Not for other folders.
+/// What RouterCore hides, in the files router_{core,admit,quota,place,run,tokens,moves,plan,operations}.cc. Not for other folders.
 namespace spillway::sched {
 
 /// Who waits for the outcome of a move: a client of this router, or another router.
@@ -28,6 +29,7 @@ struct MoveAsker {
   core::NodeId router;          ///< zero: `client`
   std::uint64_t operation = 0;  ///< as the client, or the other router, numbers it; 0 = nobody asks
   core::NodeId drained;         ///< the move is part of a drain of this node
+  bool planned = false;         ///< of the planner
 };
 
 /// A move of a stream between its Move and its commit.
@@ -67,6 +69,12 @@ struct RouterChoice {
   std::map<std::uint32_t, Early> early;  ///< by index: came before their turn
 };
 
+/// Where a stream is to be placed once it is given back.
+struct Going {
+  core::ReplicaRef destination;
+  Instant until{};  ///< without an answer by then it may be planned anew
+};
+
 enum class Stage : std::uint8_t { waiting, sent, running };
 
 struct RouterStream {
@@ -103,7 +111,11 @@ struct RouterStream {
   Instant stall_at = core::never;    ///< running: silence until then
   Instant gap_at = core::never;      ///< a gap in the tokens that is still open then restarts the stream
   std::optional<RouterMove> move;
-  Instant move_again_at{};                    ///< after a failed move of a drain or spill
+  Instant move_again_at{};  ///< after a failed move of a drain or plan
+  bool begun = false;       ///< a token of the present Run came
+  std::optional<Going> going;
+  std::uint32_t planned_moves = 0;
+  Instant planned_again_at{};
   std::map<core::ReplicaRef, Instant> avoid;  ///< refused lately
   core::Error refusal;                        ///< the last one
 
@@ -226,7 +238,7 @@ class RouterState {
   /// Begins a move, or says why not.
   core::Result<void> start_move(RouterStream& s, core::ReplicaRef destination, const MoveAsker& asker, Instant now, Actions& out);
   /// Best place for a stream that has to leave.
-  std::optional<core::ReplicaRef> move_destination(const RouterStream& s, Instant now, std::uint32_t free_permille_min) const;
+  std::optional<core::ReplicaRef> move_destination(const RouterStream& s, Instant now) const;
   std::optional<core::ReplicaRef> replica_at(const RouterStream& s, core::NodeId node) const;
   void commit(RouterStream& s, Instant now, Actions& out);
   /// The move is off: its epoch is no longer heard. The source, when `tell_source`, is granted a new one.
@@ -235,7 +247,14 @@ class RouterState {
   void finish_closing(std::map<std::pair<StreamKey, Epoch>, ClosingMove>::iterator it, Instant now, Actions& out);
   void report_move(const MoveAsker& asker, const core::MoveOutcome& outcome, Instant now, Actions& out);
   void move_off_draining(Instant now, Actions& out);
-  void spill(Instant now, Actions& out);
+
+  // router_plan.cc
+  bool plans() const;
+  /// Moves off full replicas, as the planner says.
+  void plan(Instant now, Actions& out);
+  /// A stream whose prompt a prefill node has computed moves on.
+  void hand_over(RouterStream& s, Instant now, Actions& out);
+  void count_planned(RouterStream& s, Instant now) const;
 
   // router_operations.cc
   void on(ClientRef client, const core::MoveRequest& request, Instant now, Actions& out);
@@ -291,6 +310,7 @@ class RouterState {
   /// The stream of an admitted request on this step of the ladder, to be placed after `wait`.
   void begin(const RouterCore::Admit& admit, const LadderStep& step, core::Pressure pressure, core::Duration wait, Instant now,
              Actions& out);
+  static StreamNames names_of(const RouterCore::Admit& admit, const core::Request& request);
   void count_rungs(core::TenantId tenant, const LadderStep& step);
   core::Accepted accepted(const RouterStream& s, std::string isa) const;
   // router_quota.cc
@@ -314,6 +334,18 @@ class RouterState {
   void look_at_sample(const RouterStream& s, const PlacementRequest& request, Instant now);
   /// The view of the replica that the policy chooses, in looked_at_; nullptr when none has room.
   const PlacementView* choose_replica(const RouterStream& s, Instant now, const NodeView* only, PlacementReason& reason);
+  // router_plan.cc
+  std::vector<core::ReplicaRef> may_unload(Instant now) const;
+  MoveReplica move_replica(const ModelReplica& entry, Instant now) const;
+  MoveStream move_stream(const RouterStream& s) const;
+  MoveView move_view(core::ModelId model, Instant now) const;
+  /// The streams at `r` that may be moved, and what leaves it already.
+  void add_streams(MoveView& view, MoveReplica& r) const;
+  void begin_planned(PlannedMove& planned, Instant now, Actions& out);
+  /// The view of the replica that it was to go to, in looked_at_; nullptr when that cannot take it any more.
+  const PlacementView* choose_planned(RouterStream& s, Instant now);
+  void learn_costs(const core::MoveOutcome& outcome);
+  // router_place.cc
   void explain(const RouterStream& s, const PlacementView& chosen, PlacementReason reason, Actions& out) const;
   // router_run.cc
   void send_run(RouterStream& s, const PlacementView& chosen, Instant now, Actions& out);
@@ -351,7 +383,9 @@ class RouterState {
   std::set<std::pair<Instant, StreamKey>> timers_;
   std::set<WaitKey> waiting_;
   Instant waiting_at_ = core::never;
-  Instant spill_at_{};
+  Instant plan_at_{};
+  PressedReplicas pressed_;
+  MoveCosts move_costs_;
   Instant drain_at_ = core::never;
   std::map<core::NodeId, std::set<StreamKey>> placed_;
   std::map<ClientRef, std::set<StreamKey>> by_client_;

@@ -40,6 +40,8 @@ void RouterState::on(core::NodeId from, const core::Tokens& message, Instant now
       continue;
     }
     if (how == Heard::current) {
+      s->begun = true;
+      s->going.reset();
       if (s->stage == Stage::sent) {
         s->stage = Stage::running;
         s->resend_at = core::never;
@@ -67,6 +69,7 @@ void RouterState::on(core::NodeId from, const core::Tokens& message, Instant now
     if (early > limits.gap_tokens_max) {
       restart(*s, "too many tokens came before their turn", true, now, out);
     } else {
+      if (s->begun && !s->move && !limits.pools.decodes(s->place.node)) hand_over(*s, now, out);
       touch(*s);
     }
   }

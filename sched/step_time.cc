@@ -7,9 +7,9 @@
 namespace spillway::sched {
 
 namespace {
-/// Number of the 100 ms that hold `now`, plus one. The clock starts at zero or later.
-std::uint64_t tick_of(core::Instant now) {
-  return static_cast<std::uint64_t>(now.time_since_epoch() / std::chrono::milliseconds(100)) + 1;
+/// Number of the bucket that holds `now`, plus one. The clock starts at zero or later.
+std::uint64_t tick_of(core::Instant now, core::Duration bucket) {
+  return static_cast<std::uint64_t>(now.time_since_epoch() / bucket) + 1;
 }
 constexpr double fade = 0.98;          // a step counts half after 34 further ones
 constexpr double spread_min = 1.0;     // variance of rows, and of contexts, below which the slope cannot be told
@@ -74,7 +74,7 @@ void StepTime::learn(std::uint32_t rows, std::uint64_t attended, core::Duration 
 }
 
 void RateWindow::add(std::uint32_t count, core::Instant now) {
-  const auto tick = tick_of(now);
+  const auto tick = tick_of(now, bucket_);
   auto& stamp = ticks_[tick % buckets];
   auto& bucket = counts_[tick % buckets];
   if (stamp != tick) bucket = 0;
@@ -82,8 +82,8 @@ void RateWindow::add(std::uint32_t count, core::Instant now) {
   bucket += count;
 }
 
-std::uint32_t RateWindow::last_second(core::Instant now) const {
-  const auto tick = tick_of(now);
+std::uint32_t RateWindow::sum(core::Instant now) const {
+  const auto tick = tick_of(now, bucket_);
   std::uint32_t sum = 0;
   for (std::uint64_t i = 0; i < buckets; ++i) {
     if (ticks_[i] != 0 && ticks_[i] + buckets > tick && ticks_[i] <= tick) sum += counts_[i];

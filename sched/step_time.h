@@ -28,17 +28,19 @@ class StepTime {
   StepCosts costs_;
 };
 
-/// Events of the last second, in ten buckets of 100 ms.
+/// Events of the last ten buckets of time: of the last second, unless told otherwise.
 class RateWindow {
  public:
+  explicit RateWindow(core::Duration bucket = std::chrono::milliseconds(100)) : bucket_(bucket) {}
   void add(std::uint32_t count, core::Instant now);
-  /// Events in the last second before `now`.
-  std::uint32_t last_second(core::Instant now) const;
+  /// Events in the ten buckets of time before `now`.
+  std::uint32_t sum(core::Instant now) const;
 
  private:
   static constexpr std::uint64_t buckets = 10;
   std::uint32_t counts_[buckets] = {};
-  std::uint64_t ticks_[buckets] = {};  // number of the 100 ms the bucket stands for, plus one; 0 = none
+  std::uint64_t ticks_[buckets] = {};  // number of the bucket's time, plus one; 0 = none
+  core::Duration bucket_;
 };
 
 }  // namespace spillway::sched

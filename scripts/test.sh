@@ -13,7 +13,8 @@ if [ "$preset" = release ] && "$build/spillway" models --help >/dev/null 2>&1; t
   "$build/spillway" models pull smollm2-135m || echo "spillway: no default model: the tests that need it will fail" >&2
 fi
 
-options=(--preset "$preset" --output-junit "$PWD/$build/tests.xml")
+# Two at a time where the tests allow it; those that start clusters of processes run alone (RUN_SERIAL).
+options=(--preset "$preset" -j "${JOBS:-$(nproc)}" --output-junit "$PWD/$build/tests.xml")
 options+=(--test-output-size-passed 1000000 --test-output-size-failed 1000000)
 if [ "${SPILLWAY_TEST_LONG:-}" = 1 ]; then
   cmake --preset "$preset" -DSPILLWAY_TIMEOUT_SCALE=60 >/dev/null || exit 1

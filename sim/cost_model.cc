@@ -30,6 +30,20 @@ StepShape shape_of(const core::StepPlan& plan) {
   return shape;
 }
 
+StepShape shape_of(const sched::StepOutline& outline) {
+  StepShape shape;
+  shape.rows = outline.rows;
+  shape.sequences = outline.items;
+  auto& a = shape.attention;
+  a.chunk = outline.chunk_rows;
+  a.decodes = outline.decodes;
+  a.context_min = outline.context_min;
+  a.context_max = outline.context_max;
+  if (a.chunk > 0) a.history = fixed_ratio(static_cast<std::int64_t>(outline.chunk_history), a.chunk);
+  if (a.decodes > 0) a.context_mean = fixed_ratio(static_cast<std::int64_t>(outline.decode_contexts), a.decodes);
+  return shape;
+}
+
 core::Result<Picos> CostModel::attention(const AttentionShape& s) const {
   if (s.chunk == 0 && s.decodes == 0) return 0;
   const auto& table = s.chunk == 0 ? decode_attention : s.decodes == 0 ? prefill_attention : mixed_attention;

@@ -7,6 +7,7 @@
 #include "core/result.h"
 #include "core/step.h"
 #include "core/time.h"
+#include "sched/batcher_jump.h"
 #include "sim/cost_table.h"
 #include "sim/skew_fit.h"
 
@@ -21,6 +22,7 @@ struct StepShape {
 
 /// The shape of a plan. An item of one row is a decode: it costs attention the same wherever it stands in its stream.
 StepShape shape_of(const core::StepPlan& plan);
+StepShape shape_of(const sched::StepOutline& outline);
 
 /// Time over the number of rows or sequences.
 struct OpCost {

@@ -1,15 +1,11 @@
 #include "sim/event_generator_spec.h"
 
-#include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <optional>
 
 #include "cluster-config/report.h"
 #include "cluster-config/schema_bind.h"
-#include "cluster-config/suggest.h"
 #include "cluster-config/tree.h"
-#include "cluster-config/values.h"
+#include "sim/toml_tables.h"
 
 namespace spillway::sim {
 namespace {
@@ -22,7 +18,6 @@ using config::s;
 using config::Tree;
 using config::Type;
 
-constexpr std::size_t file_bytes_max = 1U << 20;
 constexpr std::uint64_t day = 24 * 3600 * s;
 constexpr std::string_view moment_words[] = {"kick-off", "goal", "breaking-news"};
 constexpr std::string_view table_names[] = {"captions", "chat", "moderation", "moments"};
@@ -127,94 +122,29 @@ MomentSpec moment_of(const MomentEntry& entry) {
   return moment;
 }
 
-class Reader {
+class Reader : TomlTables {
  public:
-  Reader(const Tree& root, config::Report& report) : root_{root}, report_{report} {}
+  Reader(const Tree& root, config::Report& report) : TomlTables{root, report, "an event", table_names} {}
 
   EventSpec run() {
-    read_top();
+    TopEntry top;
+    read_top("event", top_keys, top);
+    spec_.duration = top.duration;
+    spec_.block_tokens = top.block_tokens;
     read_table("captions", caption_keys, spec_.captions);
     read_table("chat", chat_keys, spec_.chat);
     read_table("moderation", moderation_keys, spec_.moderation);
-    read_moments();
+    for_each_entry("moments", event_moments_max, [this](const Tree& table, const std::string& path) {
+      MomentEntry entry;
+      read(table, "moments[]", moment_keys, path, &entry);
+      if (entry.at >= spec_.duration)
+        report_.add(ErrorKind::out_of_range, path + ".at", "want a time within the duration of the event", "make the event longer");
+      spec_.moments.push_back(moment_of(entry));
+    });
     return std::move(spec_);
   }
 
  private:
-  /// Reads the keys of a table into `target`. What is no key is reported here, with the names that an event has.
-  void read(const Tree& table, std::string_view pattern, std::span<const KeySpec> keys, const std::string& path, void* target) {
-    std::vector<std::string_view> known;
-    for (const auto& key : keys) known.push_back(key.name);
-    const auto count = known.size();
-    if (path.empty()) known.insert(known.end(), std::begin(table_names), std::end(table_names));
-    Tree own = table;
-    std::erase_if(own.children, [&](const Tree& child) {
-      const auto found = static_cast<std::size_t>(std::find(known.begin(), known.end(), child.key) - known.begin());
-      if (found < known.size()) return found >= count;
-      const auto name = (path.empty() ? "" : path + ".") + config::clean(child.key, 60);
-      const auto near = config::nearest(child.key, known);
-      report_.place(name, child);
-      report_.add(ErrorKind::unknown_key, name, "is no key of an event",
-                  near.empty() ? "want one of " + joined(known) : "did you mean `" + std::string{near} + "`?");
-      return true;
-    });
-    config::read_keys({.pattern = pattern, .sentence = {}, .keys = keys}, own, path, target, report_);
-  }
-
-  static std::string joined(const std::vector<std::string_view>& words) {
-    std::string out;
-    for (const auto word : words) out += (out.empty() ? "" : ", ") + std::string{word};
-    return out;
-  }
-
-  void read_top() {
-    TopEntry top;
-    read(root_, "event", top_keys, "", &top);
-    if (top.version != 0 && root_.children.front().key != "version")
-      report_.add(ErrorKind::version_not_first, "version", "want it before all other keys", "begin the file with `version = 1`");
-    spec_.duration = top.duration;
-    spec_.block_tokens = top.block_tokens;
-  }
-
-  bool is_table(const Tree& tree, const std::string& path) {
-    report_.place(path, tree);
-    if (tree.kind == Tree::Kind::table) return true;
-    report_.add(ErrorKind::wrong_type, path, "want a table", "for example: [" + path + "]");
-    return false;
-  }
-
-  template <class T>
-  void read_table(const std::string& name, std::span<const KeySpec> keys, T& target) {
-    const auto* table = root_.child(name);
-    if (table == nullptr || !is_table(*table, name)) return;
-    read(*table, name, keys, name, &target);
-  }
-
-  void read_moments() {
-    const auto* list = root_.child("moments");
-    if (list == nullptr) return;
-    report_.place("moments", *list);
-    if (list->kind != Tree::Kind::list) {
-      report_.add(ErrorKind::wrong_type, "moments", "want a list of tables", "write [[moments]] with two brackets");
-      return;
-    }
-    if (list->children.size() > event_moments_max) {
-      report_.add(ErrorKind::out_of_range, "moments", "want at most " + std::to_string(event_moments_max) + " entries", "leave some out");
-      return;
-    }
-    for (std::size_t i = 0; i < list->children.size(); ++i) {
-      const std::string path = "moments[" + std::to_string(i) + "]";
-      if (!is_table(list->children[i], path)) continue;
-      MomentEntry entry;
-      read(list->children[i], "moments[]", moment_keys, path, &entry);
-      if (entry.at >= spec_.duration)
-        report_.add(ErrorKind::out_of_range, path + ".at", "want a time within the duration of the event", "make the event longer");
-      spec_.moments.push_back(moment_of(entry));
-    }
-  }
-
-  const Tree& root_;
-  config::Report& report_;
   EventSpec spec_;
 };
 
@@ -230,19 +160,9 @@ LoadedEvent parse_event(std::string_view text, std::string_view file) {
 }
 
 LoadedEvent load_event(const std::filesystem::path& file) {
-  const auto refused = [&](ErrorKind kind, std::string want, std::string fix) {
-    return tl::make_unexpected(config::ConfigErrors{{kind, file.string(), 0, {}, {}, std::move(want), std::move(fix)}});
-  };
-  std::ifstream in(file, std::ios::binary);
-  std::error_code ignored;
-  if (!in || std::filesystem::is_directory(file, ignored))
-    return refused(ErrorKind::unreadable, "cannot be opened: want the file of an event", "give the path of a TOML file");
-  std::string text(file_bytes_max + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  if (text.size() > file_bytes_max)
-    return refused(ErrorKind::too_large, "want at most " + std::to_string(file_bytes_max) + " bytes", "leave moments out");
-  return parse_event(text, file.string());
+  auto text = read_toml(file, "the file of an event");
+  if (!text) return tl::make_unexpected(config::ConfigErrors{text.error()});
+  return parse_event(*text, file.string());
 }
 
 }  // namespace spillway::sim

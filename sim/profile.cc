@@ -29,6 +29,8 @@ constexpr KnownOp dense_ops[] = {
     {"rotary_emb", 0, 1, true}, {"o_proj", 0, 1, true},          {"act_fn", 0, 1, true},   {"gate_up_proj", 0, 1, true},
     {"down_proj", 0, 1, true},  {"final_layernorm", 1, 0, true},
 };
+/// All of them at once, as `spillway profile` measures them.
+constexpr KnownOp whole_step_ops[] = {{"step", 1, 0, true}};
 constexpr KnownOp per_sequence_ops[] = {{"lm_head", 1, 0, true}, {"sampler", 1, 0, false}};
 
 constexpr std::pair<std::string_view, std::int64_t> known_depths[] = {
@@ -46,6 +48,14 @@ std::string names_of(std::span<const KnownOp> known) {
   std::string text;
   for (const auto& op : known) text += (text.empty() ? "" : ", ") + std::string(op.name);
   return text;
+}
+
+/// What the rows must name: the parts of a step, or the step as a whole where a row does.
+core::Result<std::span<const KnownOp>> known_dense_ops(const std::string& path) {
+  const auto file = read_text(path);
+  if (!file) return tl::make_unexpected(file.error());
+  if (file->text.find("\nstep,") != std::string::npos) return std::span<const KnownOp>(whole_step_ops);
+  return std::span<const KnownOp>(dense_ops);
 }
 
 core::Result<std::vector<OpCost>> read_ops(const std::string& path, const std::string& axis, std::span<const KnownOp> known) {
@@ -113,7 +123,14 @@ core::Result<bool> read_attention(const std::string& path, CostModel& costs) {
   return true;
 }
 
-core::Result<std::int64_t> depth_of(const std::string& path, const YamlNode& node) {
+core::Result<std::int64_t> depth_of(const std::string& path, const YamlNode& meta, const YamlNode& node) {
+  if (const auto* layers = meta.find("layers")) {
+    const auto value = parse_number(layers->scalar);
+    if (value && *value >= 1 && *value <= static_cast<double>(layers_max) && *value == std::floor(*value))
+      return static_cast<std::int64_t>(*value);
+    return wrong_at(path, layers->line,
+                    "layers is \"" + layers->scalar + "\": want a whole number from 1 to " + std::to_string(layers_max));
+  }
   const std::string_view model = node.scalar;
   const auto base = model.substr(model.rfind('/') + 1);
   for (const auto& [name, layers] : known_depths) {
@@ -140,7 +157,7 @@ core::Result<bool> read_meta(const std::string& folder, std::optional<std::int64
     if (std::none_of(list.begin(), list.end(), [](const YamlNode& n) { return n.scalar == "1"; }))
       return wrong_at(path, degrees->line, "tp_degrees lacks 1: want times of one device");
   }
-  const auto depth = layers ? core::Result<std::int64_t>(*layers) : depth_of(path, *model);
+  const auto depth = layers ? core::Result<std::int64_t>(*layers) : depth_of(path, *meta, *model);
   if (!depth) return tl::make_unexpected(depth.error());
   profile.costs.layers = *depth;
   if (const auto* overhead = meta->find("step_overhead_us")) {
@@ -160,7 +177,9 @@ core::Result<bool> read_meta(const std::string& folder, std::optional<std::int64
 core::Result<Profile> read_profile(const std::string& folder, std::optional<std::int64_t> layers) {
   Profile profile;
   if (auto read = read_meta(folder, layers, profile); !read) return tl::make_unexpected(read.error());
-  auto dense = read_ops(folder + "/dense.csv", "tokens", dense_ops);
+  const auto dense_known = known_dense_ops(folder + "/dense.csv");
+  if (!dense_known) return tl::make_unexpected(dense_known.error());
+  auto dense = read_ops(folder + "/dense.csv", "tokens", *dense_known);
   if (!dense) return tl::make_unexpected(dense.error());
   profile.costs.dense = std::move(*dense);
   auto per_sequence = read_ops(folder + "/per_sequence.csv", "sequences", per_sequence_ops);

@@ -53,7 +53,7 @@ std::string prefixed(std::span<const Run> runs, const Run& run, const std::strin
 
 }  // namespace
 
-std::string report_html(std::span<const Run> runs, const ReportOptions& options) {
+Page page_of(std::span<const Run> runs, const ReportOptions& options) {
   const auto metrics = measured(runs, options);
   std::vector<ReportRun> views;
   for (std::size_t i = 0; i < runs.size(); ++i) views.push_back({&runs[i], &metrics[i]});
@@ -83,7 +83,11 @@ std::string report_html(std::span<const Run> runs, const ReportOptions& options)
       if (std::isfinite(value)) page.tiles.push_back({d.name, short_text(value), d.unit});
     }
   }
-  return to_html(page);
+  return page;
+}
+
+std::string report_html(std::span<const Run> runs, const ReportOptions& options) {
+  return to_html(page_of(runs, options));
 }
 
 std::string summary_csv(std::span<const Run> runs, const ReportOptions& options) {

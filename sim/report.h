@@ -6,6 +6,7 @@
 
 #include "core/result.h"
 #include "sim/metrics.h"
+#include "sim/report_page.h"
 
 /// What a person looks at after a run, or after several that are to be compared: a page and the figures as CSV. The same runs
 /// give the same bytes.
@@ -17,6 +18,8 @@ struct ReportOptions {
   MetricsOptions metrics;
 };
 
+/// What report.html shows, for pages that show more.
+Page page_of(std::span<const Run> runs, const ReportOptions& options);
 /// report.html: one self-contained page. `runs` holds at least one; names tell them apart.
 std::string report_html(std::span<const Run> runs, const ReportOptions& options);
 /// summary.csv: a figure a line with unit and formula, a column a run.

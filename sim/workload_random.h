@@ -20,6 +20,7 @@ enum class RandomUse : std::uint8_t {
   upload_bursts = 10,
   uploads = 11,
   floods = 12,
+  speed = 13,
   test = 255,
 };
 

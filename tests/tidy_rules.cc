@@ -15,7 +15,7 @@ const std::set<std::string> source_folders = {"core", "cluster-config", "sched",
 /// Who may include whom: the edges of the architecture. tests, bench and app may include everything.
 const std::map<std::string, std::set<std::string>> folder_edges = {
     {"core", {}},
-    {"cluster-config", {"core"}},
+    {"cluster-config", {"core", "sched"}},
     {"sched", {"core"}},
     {"decisions", {"core", "sched"}},
     {"kernels", {"core"}},

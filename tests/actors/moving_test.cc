@@ -15,9 +15,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// Everything here runs on one thread, so ThreadSanitizer, which is slow, gets a fifth of it.
+/// Everything here runs on one thread, so the sanitizers, which are slow, get a fifth of it.
 int seeds(int short_count, int long_count) {
-#if defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   if (short_count >= 10) return short_count / 5;
 #endif
   const char* value = std::getenv("SPILLWAY_TEST_LONG");

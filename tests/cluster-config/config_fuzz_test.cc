@@ -111,13 +111,14 @@ std::string why_not_whole(const Cluster& cluster) {
   if (!router) return "no router";
   const auto in_range = [](std::string_view pattern, const void* target) {
     for (const auto& key : section(pattern).keys) {
-      if (key.type == Type::boolean) continue;
+      if (key.type == Type::boolean || key.type == Type::choice) continue;
       const auto number = key.get(target).number;
       if (number < key.min || number > key.max) return false;
     }
     return true;
   };
-  if (!in_range("limits", &cluster.limits) || !in_range("timings", &cluster.timings) || !in_range("spill", &cluster.spill))
+  if (!in_range("limits", &cluster.limits) || !in_range("timings", &cluster.timings) || !in_range("spill", &cluster.spill) ||
+      !in_range("disaggregation", &cluster.disaggregation))
     return "a limit";
   if (cluster.timings.suspect_after >= cluster.timings.dead_after) return "order of timings";
   return {};

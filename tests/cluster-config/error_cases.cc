@@ -195,6 +195,8 @@ std::vector<ErrorCase> cross_cases() {
        "ask_owner_interval"},
       {"back-off rises", small_cluster("[timings]\nrestart_backoff_max = \"100ms\"\n"), K::out_of_order, "timings.restart_backoff_max", 6,
        "at most"},
+      {"a cluster that only computes prompts makes no answers", small_cluster("phases = [\"prefill\"]\n"), K::missing_nodes,
+       "nodes[0].phases", 5, "want a worker with the phase decode"},
       {"full lies below roomy", small_cluster("[spill]\nfree_low_percent = 30\n"), K::out_of_order, "spill.free_low_percent", 6,
        "below spill.free_high_percent"},
       {"a generated token costs no less than one of a prompt", small_cluster("[batching]\ninput_token_cost = 3\n"), K::out_of_order,

@@ -50,7 +50,7 @@ BOOST_AUTO_TEST_CASE(defaults_written_out_change_nothing) {
   std::string text = small_cluster();
   std::size_t written = 0;
   for (const std::string table :
-       {"limits", "timings", "spill", "placement", "placement.cache_aware", "placement.dynamo", "placement.preble"}) {
+       {"limits", "timings", "spill", "disaggregation", "placement", "placement.cache_aware", "placement.dynamo", "placement.preble"}) {
     text += '[' + table + "]\n";
     for (const auto& key : section(table).keys) {
       text += std::string{key.name} + " = " + default_text(section(table), key) + '\n';
@@ -69,6 +69,7 @@ BOOST_AUTO_TEST_CASE(defaults_written_out_change_nothing) {
   same(plain->limits, full->limits, "limits");
   same(plain->timings, full->timings, "timings");
   same(plain->spill, full->spill, "spill");
+  same(plain->disaggregation, full->disaggregation, "disaggregation");
   same(plain->placement, full->placement, "placement");
   same(plain->placement.cache_aware, full->placement.cache_aware, "placement.cache_aware");
   same(plain->placement.dynamo, full->placement.dynamo, "placement.dynamo");

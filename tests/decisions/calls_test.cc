@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(every_member_of_what_a_core_is_told_is_logged) {
   all_logged<core::SequenceOpen, core::SampleTarget, core::StepItem, core::BlockCopy, core::StepPlan, core::SampledToken, core::StepResult,
              core::ReplicaInfo>();
   all_logged<RouterLimits, BatcherLimits, CacheLimits, LinkLimits>();
-  all_logged<PlacementRules, TenantRules, BucketRules, core::Rung, TokenCosts, RouterCore::Alternative>();
+  all_logged<PlacementRules, TenantRules, BucketRules, core::Rung, TokenCosts, MoveLimits, PoolRules, RouterCore::Alternative>();
   all_logged<RouterCore::Admit, CacheCore::RowsWritten>();
   all_members_are_logged<CacheCore::RowsRead>(1);  // the bytes of the page
   all_members_are_logged<core::Envelope>(1);       // an array of two is one member
@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(every_member_of_what_a_core_is_told_is_logged) {
 BOOST_AUTO_TEST_CASE(every_member_of_what_a_core_answers_is_logged) {
   using namespace sched;
   all_logged<RouterCore::Post, RouterCore::StreamEnded, RouterCore::Operation, RouterCore::Status, RouterCore::MoveAborted>();
-  all_logged<RouterCore::Placed, PlacementDecision, PlacementScore>();
+  all_logged<RouterCore::Placed, PlacementDecision, PlacementScore, RouterCore::MovePlanned, MoveDecision, MoveScore>();
   all_logged<BatcherCore::Post, BatcherCore::NamesChanged, CacheCore::Post, CacheCore::ReadRows>();
   all_members_are_logged<CacheCore::WriteRows>(1);  // the bytes of the page
   all_logged<LinkCore::Transmit, LinkCore::Deliver, LinkCore::PeerUp, LinkCore::PeerSuspect, LinkCore::PeerDown, LinkCore::BulkCredit,

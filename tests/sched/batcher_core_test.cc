@@ -213,6 +213,37 @@ BOOST_AUTO_TEST_CASE(cancel_ends_the_stream_of_this_epoch_or_an_older_one) {
   BOOST_TEST(b.heard(make_run(1)).size() == 8U);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_wished_back_is_given_back_only_from_the_queue) {
+  BatcherLimits limits;
+  limits.sequences_max = 1;
+  Bench b(limits);
+  b.give(make_run(1, 3));
+  const auto step = b.plan();
+  b.give(make_run(2, 3));
+  b.give(make_run(3, 3));
+  const core::ReplicaReport told = b.core.report(b.now);
+  BOOST_TEST(told.queued == 2U);
+  BOOST_TEST(told.blocks_head == 2U);  // 20 tokens
+  BOOST_TEST(told.blocks_queued == 4U);
+  b.out.clear();
+  b.give(core::CancelRun{.key = make_run(1).key, .epoch = {{500}, 3}, .give_back = true});  // runs
+  b.give(core::CancelRun{.key = make_run(2).key, .epoch = {{500}, 4}, .give_back = true});  // not of this epoch
+  b.give(core::CancelRun{.key = make_run(9).key, .epoch = {{500}, 3}, .give_back = true});  // not known
+  BOOST_TEST(b.posted<core::RunReturned>().empty());
+  b.give(core::CancelRun{.key = make_run(3).key, .epoch = {{500}, 3}, .give_back = true});
+  const auto returned = b.posted<core::RunReturned>();
+  BOOST_REQUIRE(returned.size() == 1U);
+  BOOST_TEST((returned[0].key == make_run(3).key && returned[0].code == core::Errc::queue_full));
+  b.give(make_run(9, 3));  // was not taken for cancelled
+  b.finish(*step);
+  b.run_dry();
+  BOOST_TEST(b.heard(make_run(1)).size() == 8U);
+  BOOST_TEST(b.heard(make_run(2)).size() == 8U);
+  BOOST_TEST(b.heard(make_run(3)).empty());
+  BOOST_TEST(b.heard(make_run(9)).size() == 8U);
+  BOOST_TEST(b.core.report(b.now).blocks_released == 6U);
+}
+
 BOOST_AUTO_TEST_CASE(a_run_behind_its_own_cancel_is_not_run) {
   Bench b;
   b.give(core::CancelRun{.key = make_run(1).key, .epoch = {{500}, 2}});

@@ -12,17 +12,22 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-bool long_run() {
+/// Seeds of a case: `quick` of them, ten times as many in the long run, a fifth under the slow sanitizers.
+std::uint64_t seeds_of(std::uint64_t quick) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return std::max<std::uint64_t>(quick / 5, 1);
+#else
   const char* value = std::getenv("SPILLWAY_TEST_LONG");
-  return value != nullptr && std::string_view(value) == "1";
+  return value != nullptr && std::string_view(value) == "1" ? quick * 10 : quick;
+#endif
 }
 
-/// Seeds of a case: `quick` of them, ten times as many in the long run, or the one of SPILLWAY_TEST_SEED.
+/// Plays the seeds of a case, or the one of SPILLWAY_TEST_SEED.
 template <class Play>
 ClusterCounts for_seeds(const char* name, std::uint64_t quick, const Play& play) {
   ClusterCounts sum;
   std::uint64_t first = 1;
-  std::uint64_t last = long_run() ? quick * 10 : quick;
+  std::uint64_t last = seeds_of(quick);
   if (const char* one = std::getenv("SPILLWAY_TEST_SEED")) first = last = std::strtoull(one, nullptr, 10);
   for (std::uint64_t seed = first; seed <= last; ++seed) {
     sum += play(seed, "SPILLWAY_TEST_SEED=" + std::to_string(seed) + " sched_test --run_test=cluster_sim_test/" + name);
@@ -220,6 +225,7 @@ BOOST_AUTO_TEST_CASE(a_drained_node_is_empty_soon) {
     ClusterOptions options;
     options.seed = seed;
     options.blocks = 4000;
+    options.router.moves.enabled = false;  // streams leave by the drain alone
     ClusterSim sim(options);
     sim.replay_line = std::move(replay);
     for (std::uint32_t i = 0; i < 36; ++i) {
@@ -249,7 +255,8 @@ BOOST_AUTO_TEST_CASE(a_drained_node_is_empty_soon) {
     if (sim.counts.restarts != 0) sim.fail("a drain restarted streams");
     return sim.counts;
   });
-  BOOST_TEST(sum.commits >= 3U * 24U);
+  if (one_seed()) return;
+  BOOST_TEST(sum.commits >= seeds_of(3) * 24U);
 }
 
 BOOST_AUTO_TEST_CASE(cut_links_and_failing_workers_lose_nobody_a_token) {
@@ -290,8 +297,8 @@ BOOST_AUTO_TEST_CASE(cut_links_and_failing_workers_lose_nobody_a_token) {
   });
   BOOST_TEST(sum.finished == sum.streams);
   if (one_seed()) return;
-  BOOST_TEST(sum.restarts > 50U);
-  BOOST_TEST(sum.commits > 50U);
+  BOOST_TEST(sum.restarts * 6 > seeds_of(60) * 5);
+  BOOST_TEST(sum.commits * 6 > seeds_of(60) * 5);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

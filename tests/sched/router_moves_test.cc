@@ -151,7 +151,9 @@ BOOST_AUTO_TEST_CASE(a_drain_moves_the_streams_and_ends_when_the_node_is_empty) 
 }
 
 BOOST_AUTO_TEST_CASE(a_full_node_spills_its_youngest_stream) {
-  Fixture f;
+  RouterLimits limits;
+  limits.moves.leaving_max = 1;
+  Fixture f(limits);
   const core::Run old = f.start(f.request(1));
   f.replica(b).prefill_tokens = 900;
   f.report(b);
@@ -160,8 +162,12 @@ BOOST_AUTO_TEST_CASE(a_full_node_spills_its_youngest_stream) {
   f.tokens(a, old.key, old.epoch, 0, {1});
   f.tokens(a, young.key, young.epoch, 0, {1});
   f.replica(a).blocks_free = 1;
+  f.replica(a).streams = 10;
   f.replica(a).queued = 2;
+  f.replica(a).blocks_head = 4;
+  f.replica(b).prefill_tokens = 0;
   f.report(a);
+  f.report(b);
   f.pass(milliseconds(400));
   BOOST_REQUIRE(f.sent<core::Move>(a) != nullptr);
   BOOST_TEST((f.sent<core::Move>(a)->key == young.key));

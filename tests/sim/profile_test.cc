@@ -94,6 +94,28 @@ BOOST_AUTO_TEST_CASE(an_overhead_in_the_profile_is_one_of_each_step) {
   BOOST_TEST(profile->costs.step_overhead == 12'500'000);
 }
 
+BOOST_AUTO_TEST_CASE(whole_steps_and_their_layers_are_read) {
+  const TinyProfile folder;
+  folder.write("dense.csv", "layer,tokens,time_us\nstep,1,20\nstep,3,40\n");
+  folder.replace("meta.yaml", "skew_fit:", "layers: 1\nskew_fit:");
+  const auto profile = read_profile(folder.path(), std::nullopt);
+  BOOST_REQUIRE_MESSAGE(profile.has_value(), (profile ? "" : profile.error().message));
+  BOOST_TEST(profile->costs.layers == 1);
+  StepShape shape;
+  shape.rows = 2;
+  shape.sequences = 1;
+  BOOST_TEST(profile->costs.time_of(shape)->count() == (30 + 115) * 1000 - 5000);
+
+  folder.write("dense.csv", "layer,tokens,time_us\nstep,1,20\no_proj,3,40\n");
+  const auto mixed = read_profile(folder.path(), std::nullopt);
+  BOOST_REQUIRE(!mixed.has_value());
+  BOOST_TEST(says(mixed.error(), "dense.csv:3:", "want one of step"));
+  folder.replace("meta.yaml", "layers: 1", "layers: 1.5");
+  const auto torn = read_profile(folder.path(), std::nullopt);
+  BOOST_REQUIRE(!torn.has_value());
+  BOOST_TEST(says(torn.error(), "meta.yaml:10:", "want a whole number from 1 to"));
+}
+
 BOOST_DATA_TEST_CASE(a_malformed_profile_is_refused_at_its_line, bdata::make(wrong_cases), c) {
   const TinyProfile folder;
   folder.replace(c.file, c.from, c.to);
