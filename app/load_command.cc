@@ -15,6 +15,7 @@
 
 #include "app/client_options.h"
 #include "app/commands.h"
+#include "app/load_predict.h"
 #include "app/load_run.h"
 #include "app/signals.h"
 #include "app/sim_workload_command.h"
@@ -47,6 +48,8 @@ struct LoadFlags {
   std::string model;
   std::vector<std::string> objectives;
   bool think = false;
+  bool predict = false;
+  std::string profile;
   std::string report;
   bool json = false;
 };
@@ -83,13 +86,18 @@ core::Result<sim::LoadedWorkload> workload_of(const LoadFlags& flags) {
   return ready;
 }
 
-core::Result<config::Cluster> cluster_of(const LoadFlags& flags) {
+struct ClusterFile {
+  std::string path;
+  config::Cluster cluster;
+};
+
+core::Result<ClusterFile> cluster_of(const LoadFlags& flags) {
   const auto file =
       config::find_config(flags.client.config.empty() ? std::nullopt : std::optional<std::filesystem::path>(flags.client.config));
   if (!file) return tl::make_unexpected(file.error());
   auto cluster = config::load_cluster(*file);
   if (!cluster) return core::fail(core::Errc::bad_config, config::to_error(cluster.error()).message);
-  return std::move(*cluster);
+  return ClusterFile{file->string(), std::move(*cluster)};
 }
 
 /// Tenants and models of the workload, as the cluster calls them; both by number. Error: one that the cluster does not have.
@@ -187,14 +195,23 @@ std::map<std::string, sdk::Client> clients_of(const LoadFlags& flags, const std:
   return clients;
 }
 
-int report(const LoadFlags& flags, const sim::Run& run, int signal) {
+/// `runs`: the measured one, and the predicted one where there is one.
+int report(const LoadFlags& flags, std::span<const sim::Run> runs, int signal) {
   const sim::MetricsOptions options{to_ns(flags.warm_up_s)};
+  const auto& run = runs.front();
   const auto metrics = sim::measure(run, options);
-  if (flags.json) std::cout << sim::to_json(run, metrics) << '\n';
-  else std::cout << sim::to_table(run, metrics);
+  const auto predicted = runs.size() > 1 ? sim::measure(runs[1], options) : sim::RunMetrics{};
+  if (flags.json) {
+    auto text = sim::to_json(run, metrics);
+    if (runs.size() > 1) text = text.substr(0, text.size() - 1) + ",\"predicted\":" + sim::to_json(runs[1], predicted) + "}";
+    std::cout << text << '\n';
+  } else {
+    std::cout << sim::to_table(run, metrics);
+    if (runs.size() > 1) std::cout << '\n' << sim::to_table(metrics, predicted, run.name, runs[1].name);
+  }
   if (!flags.report.empty()) {
     const sim::ReportOptions page{"Load on the cluster", "open loop, " + flags.workload.file, options};
-    const auto written = sim::write_report(flags.report, std::span(&run, 1), page);
+    const auto written = sim::write_report(flags.report, runs, page);
     if (!written) return complain(written.error().message);
     std::cerr << "report: " << (std::filesystem::path(flags.report) / "report.html").string() << '\n';
   }
@@ -220,11 +237,18 @@ int load(const LoadFlags& flags) {
   if (!ready) return complain(ready.error().message);
   const auto cluster = cluster_of(flags);
   if (!cluster) return complain(cluster.error().message, 2);
-  const auto names = names_of(flags, ready->workload, *cluster);
+  const auto names = names_of(flags, ready->workload, cluster->cluster);
   if (!names) return complain(names.error().message);
-  auto tokens = prompt_tokens_of(*cluster, flags.vocabulary);
+  auto tokens = prompt_tokens_of(cluster->cluster, flags.vocabulary);
   if (!tokens) return complain(tokens.error().message);
   const LoadPrompts prompts(ready->workload, std::move(*tokens), flags.workload.seed);
+  std::vector<sim::Run> runs(1);
+  if (flags.predict) {
+    auto predicted = predict_load(ready->workload, {cluster->path, flags.profile, names->tenants, names->models, flags.workload.seed});
+    if (!predicted) return complain("--predict: " + predicted.error().message);
+    predicted->slos = *objectives;
+    runs.push_back(std::move(*predicted));
+  }
   const Signals signals;  // before the first thread
   int code = 0;
   auto clients = clients_of(flags, names->tenants, code);
@@ -243,7 +267,8 @@ int load(const LoadFlags& flags) {
   run.notes.insert(run.notes.begin(), ready->notes.begin(), ready->notes.end());
   if (const auto unsent = ready->workload.requests.size() - run.records.size(); unsent > 0)
     run.notes.push_back(std::to_string(unsent) + " of " + std::to_string(ready->workload.requests.size()) + " requests were not sent");
-  return report(flags, run, watch.signal());
+  runs.front() = std::move(run);
+  return report(flags, runs, watch.signal());
 }
 
 }  // namespace
@@ -297,7 +322,15 @@ void add_load_command(CLI::App& app, Run& run) {
       ->check(CLI::Range(0.001, 1e6));
   command->add_option("--timeout", flags->timeout_s, "Seconds after which a request is given up (default 300)")
       ->check(CLI::Range(0.001, 1e6));
-  command->add_flag("--think", flags->think, "Send a request with a think time that long after the end of its parent, not at its stamp");
+  auto* think = command->add_flag("--think", flags->think,
+                                  "Send a request with a think time that long after the end of its parent, not at its stamp");
+  auto* predict = command->add_flag("--predict", flags->predict, "Simulate the same first, and put the prediction beside the measurement");
+  predict->excludes(think);
+  command
+      ->add_option("--profile", flags->profile,
+                   "Folder of measured tables for the prediction; default: the paced costs of the cluster file")
+      ->type_name("DIR")
+      ->needs(predict);
   command->add_option("--goodput", flags->objectives, "Objectives in ms: ttft:500 tpot:50 e2e:3000, or of one class live.ttft:300")
       ->expected(1, 9);
   command->add_option("--seed", workload.seed, "Seed of the prompts, and of what is drawn (default 1)");

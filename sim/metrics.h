@@ -80,5 +80,7 @@ const MetricDefinition& metric_definition(std::string_view key);
 std::string to_json(const Run& run, const RunMetrics& metrics);
 /// For people: the same, a line a figure, each with its formula.
 std::string to_table(const Run& run, const RunMetrics& metrics);
+/// Two runs of the same requests, a line a figure: the first, the second, and the difference of the second in percent.
+std::string to_table(const RunMetrics& first, const RunMetrics& second, const std::string& first_name, const std::string& second_name);
 
 }  // namespace spillway::sim

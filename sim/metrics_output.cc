@@ -95,13 +95,30 @@ std::string to_json(const Run& run, const RunMetrics& metrics) {
   return json::serialize(out);
 }
 
+namespace {
+
+std::string padded(std::string text, std::size_t width, bool right = false) {
+  if (text.size() >= width) return text;
+  const std::string space(width - text.size(), ' ');
+  return right ? space + text : text + space;
+}
+
+}  // namespace
+
+std::string to_table(const RunMetrics& first, const RunMetrics& second, const std::string& first_name, const std::string& second_name) {
+  std::string out = padded("", 34) + padded(first_name, 12, true) + padded(second_name, 12, true) + "  difference\n";
+  for (const auto& d : metric_definitions()) {
+    const double a = d.value(first);
+    const double b = d.value(second);
+    if (!std::isfinite(a) && !std::isfinite(b)) continue;
+    out += padded(d.name, 22) + padded(d.unit, 12) + padded(short_text(a), 12, true) + padded(short_text(b), 12, true);
+    out += std::isfinite(a) && std::isfinite(b) && a != 0 ? padded(fixed_text(diff_percent(a, b), 1), 10, true) + " %\n" : "\n";
+  }
+  return out;
+}
+
 std::string to_table(const Run& run, const RunMetrics& metrics) {
   std::string out;
-  const auto padded = [](std::string text, std::size_t width, bool right = false) {
-    if (text.size() >= width) return text;
-    const std::string space(width - text.size(), ' ');
-    return right ? space + text : text + space;
-  };
   for (const auto& d : metric_definitions()) {
     const double value = d.value(metrics);
     if (!std::isfinite(value)) continue;

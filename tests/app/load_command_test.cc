@@ -25,6 +25,8 @@ const UseCase use_cases[] = {
     {{"load", "f", "--rate-scale", "0"}, "--rate-scale: Value 0 not in range"},
     {{"load", "f", "--warm-up", "-1"}, "--warm-up: Value -1 not in range"},
     {{"load", "f", "--warm-up", "5", "--duration", "5"}, "--warm-up is not shorter than --duration"},
+    {{"load", "f", "--predict", "--think"}, "excludes"},
+    {{"load", "f", "--profile", "d"}, "--profile requires --predict"},
     {{"load", "f", "--goodput", "itl:5"}, "--goodput itl:5: want ttft:MS"},
     {{"load", "f", "--goodput", "ttft"}, "--goodput ttft: want ttft:MS"},
     {{"load", "f", "--goodput", "ttft:0"}, "--goodput ttft:0: want ttft:MS"},

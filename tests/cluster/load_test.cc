@@ -76,8 +76,8 @@ BOOST_FIXTURE_TEST_SUITE(load, Fixture)
 
 BOOST_AUTO_TEST_CASE(every_request_is_in_the_books_and_prefixes_are_shared) {
   const auto report = folder / "report";
-  const auto ran =
-      run(words(write(chat(100, 20, 10)), {"--goodput", "ttft:60000", "live.ttft:1", "--warm-up", "0.4", "--report", report.string()}));
+  const auto ran = run(words(write(chat(100, 20, 10)),
+                             {"--goodput", "ttft:60000", "live.ttft:1", "--warm-up", "0.4", "--report", report.string(), "--predict"}));
   BOOST_REQUIRE_MESSAGE(ran.code == 0, ran.err);
   const auto told = told_by(ran);
   BOOST_TEST(told.at("requests").as_int64() == 80);
@@ -94,7 +94,13 @@ BOOST_AUTO_TEST_CASE(every_request_is_in_the_books_and_prefixes_are_shared) {
   BOOST_TEST(told.at("tpot_ms").at("p50").to_number<double>() > 5);  // as long
   BOOST_TEST(told.at("itl_ms").at("p50").to_number<double>() > 1);
   BOOST_TEST(told.at("span_seconds").to_number<double>() > 1.5);  // the workload's time, not the cluster's
-  BOOST_TEST(lines_of(report / "requests.csv") == 101U);
+  // The same requests in virtual time, beside these.
+  const auto& predicted = told.at("predicted").as_object();
+  BOOST_TEST(predicted.at("requests").as_int64() == 80);
+  BOOST_TEST(predicted.at("completed").as_int64() == 80);
+  BOOST_TEST(predicted.at("output_tokens").as_int64() == 80 * 10);
+  BOOST_TEST(predicted.at("tpot_ms").at("p50").to_number<double>() >= 10);
+  BOOST_TEST(lines_of(report / "requests.csv") == 201U);
   BOOST_TEST(lines_of(report / "series.csv") > 4U);  // nodes and the whole, at least once
   BOOST_TEST(std::filesystem::file_size(report / "report.html") > 10000U);
 }

@@ -153,6 +153,16 @@ BOOST_AUTO_TEST_CASE(every_figure_has_a_formula_and_a_key_of_its_own) {
   BOOST_TEST(keys.size() > 30U);
 }
 
+BOOST_AUTO_TEST_CASE(two_runs_stand_side_by_side_with_their_difference) {
+  const auto first = measure(by_hand(), {});
+  auto run = by_hand();
+  run.records[1].first_token_ns += 50 * ms;  // a mean of 166.7 becomes one of 183.3
+  run.records[1].end_ns += 50 * ms;
+  const auto table = to_table(first, measure(run, {}), "measured", "predicted");
+  BOOST_TEST(table.find("TTFT mean             ms                   167         183      10.0 %\n") != std::string::npos, table);
+  BOOST_TEST(table.find("captions") == std::string::npos, table);  // neither has any
+}
+
 BOOST_AUTO_TEST_CASE(json_holds_what_scripts_read) {
   const auto run = test::sample_run(1, "sample");
   const auto m = measure(run, {});
