@@ -14,6 +14,7 @@ void add_node_command(CLI::App& app, Run& run);
 void add_chat_command(CLI::App& app, Run& run);
 void add_complete_command(CLI::App& app, Run& run);
 void add_status_command(CLI::App& app, Run& run);
+void add_load_command(CLI::App& app, Run& run);
 void add_drain_command(CLI::App& app, Run& run);
 void add_move_command(CLI::App& app, Run& run);
 void add_models_command(CLI::App& app, Run& run);

@@ -41,27 +41,6 @@ core::Result<LoadedWorkload> loaded(const SimWorkloadOptions& options) {
   return sim::load_servegen(options.file, servegen);
 }
 
-core::Result<LoadedWorkload> prepared(const SimWorkloadOptions& options) {
-  auto current = loaded(options);
-  if (!current) return current;
-  std::optional<core::Error> failed;
-  const auto apply = [&](core::Result<sim::ScaledWorkload> scaled) {
-    if (!scaled) {
-      failed = scaled.error();
-      return;
-    }
-    current->workload = std::move(scaled->workload);
-    current->notes.push_back(std::move(scaled->note.text));
-  };
-  if (options.spread_ms) apply(sim::spread(current->workload, *options.spread_ms, options.seed));
-  if (options.thin && !failed) apply(sim::thin(current->workload, *options.thin, options.seed));
-  if (options.superpose && !failed) apply(sim::superpose(current->workload, *options.superpose, options.seed));
-  if (options.stretch && !failed) apply(sim::stretch(current->workload, *options.stretch));
-  if (options.limit && !failed) apply(sim::first_requests(current->workload, *options.limit));
-  if (failed) return tl::make_unexpected(*failed);
-  return current;
-}
-
 json::object to_json(const sim::LengthStats& lengths) {
   return {{"mean", lengths.mean}, {"p50", lengths.p50}, {"p95", lengths.p95}, {"max", lengths.max}};
 }
@@ -133,12 +112,33 @@ void check_use(const SimWorkloadOptions& options) {
 
 }  // namespace
 
+core::Result<LoadedWorkload> prepare_workload(const SimWorkloadOptions& options) {
+  auto current = loaded(options);
+  if (!current) return current;
+  std::optional<core::Error> failed;
+  const auto apply = [&](core::Result<sim::ScaledWorkload> scaled) {
+    if (!scaled) {
+      failed = scaled.error();
+      return;
+    }
+    current->workload = std::move(scaled->workload);
+    current->notes.push_back(std::move(scaled->note.text));
+  };
+  if (options.spread_ms) apply(sim::spread(current->workload, *options.spread_ms, options.seed));
+  if (options.thin && !failed) apply(sim::thin(current->workload, *options.thin, options.seed));
+  if (options.superpose && !failed) apply(sim::superpose(current->workload, *options.superpose, options.seed));
+  if (options.stretch && !failed) apply(sim::stretch(current->workload, *options.stretch));
+  if (options.limit && !failed) apply(sim::first_requests(current->workload, *options.limit));
+  if (failed) return tl::make_unexpected(*failed);
+  return current;
+}
+
 int sim_workload(const SimWorkloadOptions& options, std::ostream& out, std::ostream& errors) {
   const auto failed = [&errors](const std::string& message) {
     errors << "spillway: " << message << '\n';
     return 1;
   };
-  const auto ready = prepared(options);
+  const auto ready = prepare_workload(options);
   if (!ready) return failed(ready.error().message);
   if (!options.out.empty()) {
     if (const auto saved = sim::save_workload(ready->workload, options.out); !saved) return failed(saved.error().message);

@@ -6,7 +6,9 @@
 #include <string>
 
 #include "app/commands.h"
+#include "core/result.h"
 #include "sim/trace_servegen.h"
+#include "sim/workload.h"
 
 namespace spillway::app {
 
@@ -26,8 +28,12 @@ struct SimWorkloadOptions {
   bool json = false;
 };
 
-/// Reads or generates a workload; spreads, then scales, then cuts it as asked; writes it, and prints its statistics with what
-/// was done. The exit status: 0, or 1 after a message; nothing is printed or written then.
+/// Reads or generates a workload; spreads, then scales, then cuts it as asked. Its notes say what was done.
+/// Errors: those of the readers, with file:line.
+core::Result<sim::LoadedWorkload> prepare_workload(const SimWorkloadOptions& options);
+
+/// Prepares a workload, writes it, and prints its statistics with what was done. The exit status: 0, or 1 after a message; nothing is
+/// printed or written then.
 int sim_workload(const SimWorkloadOptions& options, std::ostream& out, std::ostream& errors);
 
 /// Adds `workload` below the command `sim`.

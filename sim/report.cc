@@ -30,7 +30,7 @@ std::string name_or_empty(const NameTable& names, std::uint32_t number) {
 }
 
 PageTable figures_table(std::span<const Run> runs, const std::vector<RunMetrics>& metrics) {
-  PageTable table{"All figures", {"figure", "unit"}, {}, 2};
+  PageTable table{"All figures", {"figure", "unit"}, {}, 2, true};
   for (const auto& run : runs) table.heads.push_back(run.name);
   table.heads.emplace_back("formula");
   for (const auto& d : metric_definitions()) {

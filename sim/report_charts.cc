@@ -230,7 +230,12 @@ Chart Builder::distribution(const char* title, const char* what, HdrHistogram Gr
       const auto& h = runs[i].metrics->by_class[c].*histogram;
       if (single() && h.count() != 0) chart.series.push_back(cumulative(h, class_names[c], static_cast<std::uint32_t>(c)));
       const auto wanted = runs[i].run->slos[c].*wish;
-      if (wanted == 0 || h.count() == 0 || std::find(wishes.begin(), wishes.end(), wanted) != wishes.end()) continue;
+      if (wanted == 0 || h.count() == 0) continue;
+      const auto same = std::find(wishes.begin(), wishes.end(), wanted);
+      if (same != wishes.end()) {
+        if (single()) chart.marks[static_cast<std::size_t>(same - wishes.begin())].text = "objective";
+        continue;
+      }
       wishes.push_back(wanted);
       chart.marks.push_back({static_cast<double>(wanted) / 1e6, "objective, " + std::string(class_names[c])});
     }

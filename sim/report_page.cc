@@ -62,7 +62,9 @@ std::string figure_html(const Chart& chart, std::size_t number) {
 std::string table_html(const PageTable& table) {
   std::string out = "<h2>" + html_text(table.title) + "</h2>\n<div class=\"table\"><table><thead><tr>";
   const auto cell = [&table](const char* tag, std::size_t column, const std::string& text) {
-    return "<" + std::string(tag) + (column < table.words ? " class=\"word\">" : ">") + html_text(text) + "</" + tag + ">";
+    return "<" + std::string(tag) +
+           (column < table.words || (table.words_last && column + 1 == table.heads.size()) ? " class=\"word\">" : ">") + html_text(text) +
+           "</" + tag + ">";
   };
   for (std::size_t i = 0; i < table.heads.size(); ++i) out += cell("th", i, table.heads[i]);
   out += "</tr></thead><tbody>\n";

@@ -56,6 +56,7 @@ struct PageTable {
   std::vector<std::string> heads;
   std::vector<std::vector<std::string>> rows;  ///< [rows][heads]
   std::size_t words = 1;                       ///< leading columns that are words; the others are numbers, on the right
+  bool words_last = false;                     ///< the last column is words too
 };
 
 /// The few figures that are read first.

@@ -185,6 +185,7 @@ constexpr std::string_view script = R"js(
     var room = many && width >= 460 ? Math.min(110, 10 + 6.6 * longest) : 14;
     var box = { left: 52, right: width - room, top: 22, bottom: height - 40 };
     var yr = extent(chart, 'y'), xr = extent(chart, 'x');
+    if (!chart.x.log) xr[0] = Math.min(0, xr[0]);
     if (!chart.y.log) yr[0] = Math.min(0, yr[0]);
     if (chart.y.max) yr[1] = chart.y.max;
     if (chart.x.max) xr[1] = chart.x.max;
