@@ -117,7 +117,7 @@ def truth(options):
 
 def speed(options):
     rows = []
-    for nodes, requests in ((100, 200_000), (1000, 400_000), (10_000, 400_000)):
+    for nodes, requests in ((100, 100_000), (1000, 60_000)):
         row = run_json([options.spillway, "sim", "speed", "--nodes", nodes, "--requests", requests, "--json"])
         row["nodes"] = nodes
         rows.append(row)
@@ -126,7 +126,7 @@ def speed(options):
 
 ROADS = {
     "no moves": "[spill]\nenabled = false\n",
-    "recompute": "[spill]\nbytes_per_second = 1\n",
+    "recompute": "[spill]\nbandwidth = \"1kB/s\"\n",
     "moves": "",
 }
 

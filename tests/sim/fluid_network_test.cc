@@ -79,7 +79,8 @@ BOOST_AUTO_TEST_CASE(rates_are_max_min_fair) {
     const auto links = 3 + random.below(6);
     for (std::uint64_t l = 0; l < links; ++l) net.add_link(10 + static_cast<double>(random.below(1000)));
     std::map<std::uint64_t, std::vector<FluidNetwork::Link>> paths;
-    for (std::uint64_t f = 0; f < 2 + random.below(30); ++f) {
+    const std::uint64_t flows = 2 + random.below(30);
+    for (std::uint64_t f = 0; f < flows; ++f) {
       auto& path = paths[f];
       for (FluidNetwork::Link l = 0; l < links; ++l) {
         if (random.below(3) == 0) path.push_back(l);

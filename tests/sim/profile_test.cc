@@ -104,13 +104,13 @@ BOOST_AUTO_TEST_CASE(whole_steps_and_their_layers_are_read) {
   StepShape shape;
   shape.rows = 2;
   shape.sequences = 1;
-  BOOST_TEST(profile->costs.time_of(shape)->count() == (30 + 115) * 1000 - 5000);
+  BOOST_TEST(profile->costs.time_of(shape)->count() == (30 + 115) * 1000);
 
   folder.write("dense.csv", "layer,tokens,time_us\nstep,1,20\no_proj,3,40\n");
   const auto mixed = read_profile(folder.path(), std::nullopt);
   BOOST_REQUIRE(!mixed.has_value());
   BOOST_TEST(says(mixed.error(), "dense.csv:3:", "want one of step"));
-  folder.replace("meta.yaml", "layers: 1", "layers: 1.5");
+  folder.replace("meta.yaml", "\nlayers: 1", "\nlayers: 1.5");
   const auto torn = read_profile(folder.path(), std::nullopt);
   BOOST_REQUIRE(!torn.has_value());
   BOOST_TEST(says(torn.error(), "meta.yaml:10:", "want a whole number from 1 to"));

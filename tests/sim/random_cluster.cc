@@ -73,8 +73,8 @@ RandomCase random_case(const RandomCluster& shape, std::uint64_t seed) {
   made.plan.batcher.ageing = std::chrono::milliseconds(between(random, 200, 3000));
   made.plan.router.waiting_max = between(random, 8, 200);
   made.plan.router.waiting_max_time = std::chrono::seconds(20);
-  made.plan.router.spill_low_permille = 200;
-  made.plan.router.spill_high_permille = 400;
+  made.plan.router.moves.free_low_permille = 200;
+  made.plan.router.moves.free_high_permille = 400;
   made.plan.network.latency = std::chrono::microseconds(between(random, 50, 900));
   made.plan.start.process = std::chrono::milliseconds(100);
   made.plan.start.load = std::chrono::milliseconds(200);

@@ -11,7 +11,7 @@ using namespace spillway::sim::test;
 BOOST_AUTO_TEST_SUITE(size)
 
 BOOST_AUTO_TEST_CASE(the_size_found_is_enough_and_one_node_less_is_not) {
-  auto input = input_of(60, 4);
+  auto input = input_of(600, 3);
   input.plan.nodes[0].price_per_hour = 2;
   input.plan.nodes[1].price_per_hour = 3;
   for (auto& replica : input.plan.nodes[1].replicas) replica.percent = 200;
