@@ -75,7 +75,7 @@ bool BatcherState::steady() const {
 
 bool BatcherState::queue_waits() const {
   if (queued_ == 0) return true;
-  if (budget_ == 0) return false;  // it was not looked at
+  if (budget_ == 0) return false;                                                     // it was not looked at
   if (admitted_choices_ + reserved_choices_ + 1 > limits.sequences_max) return true;  // whoever it is
   const auto& head = streams_[queue_head()];
   // Between tenants every token may change who is next.
