@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <set>
 #include <sstream>
 
+#include "app/sim_what_if.h"
 #include "sim/profile.h"
 
 namespace spillway::app {
@@ -143,18 +142,6 @@ double interpolated(const std::vector<RowTime>& line, std::uint32_t x) {
   return below.time_us + (above->time_us - below.time_us) * (x - below.count) / (above->count - below.count);
 }
 
-core::Result<void> write_file(const std::string& path, const std::string& text) {
-  const std::string part = path + ".part";
-  std::ofstream out(part, std::ios::binary);
-  out << text;
-  out.close();
-  std::error_code error;
-  if (out) std::filesystem::rename(part, path, error);
-  if (out && !error) return {};
-  std::filesystem::remove(part, error);
-  return fail(Errc::io, "cannot write " + path + ": want a folder that can be written and room on the disk");
-}
-
 /// As the simulator's reader takes it: without quotes and escapes.
 std::string quoted(std::string text) {
   for (char& c : text) {
@@ -252,9 +239,6 @@ core::Result<ProfileCheck> check_profile(model::Device& device, const std::strin
 }
 
 core::Result<void> write_profile(const std::string& folder, const DeviceTimes& times, const core::ReplicaInfo& info, unsigned threads) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return fail(Errc::io, "cannot make the folder " + folder + ": " + error.message());
   std::ostringstream dense, head, attention, meta;
   dense << "layer,tokens,time_us\n";
   for (const auto& time : times.dense) dense << "step," << time.count << ',' << time.time_us << '\n';
@@ -265,12 +249,9 @@ core::Result<void> write_profile(const std::string& folder, const DeviceTimes& t
     attention << t.chunk << ',' << t.history << ',' << t.decodes << ',' << t.context << ',' << t.time_us << '\n';
   meta << "# Whole steps of a Spillway worker, in three parts; all layers together, hence layers: 1.\nmodel: " << quoted(info.model_name)
        << "\nlayers: 1\ntp_degrees: [1]\ninstruction_set: " << info.isa << "\nthreads: " << threads << "\nskew_fit:\n  enabled: false\n";
-  const std::pair<const char*, const std::ostringstream*> files[] = {
-      {"dense.csv", &dense}, {"per_sequence.csv", &head}, {"attention.csv", &attention}, {"meta.yaml", &meta}};
-  for (const auto& [name, text] : files) {
-    if (auto written = write_file(folder + "/" + name, text->str()); !written) return written;
-  }
-  return {};
+  return write_files(
+      folder,
+      {{"dense.csv", dense.str()}, {"per_sequence.csv", head.str()}, {"attention.csv", attention.str()}, {"meta.yaml", meta.str()}});
 }
 
 }  // namespace spillway::app
