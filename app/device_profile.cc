@@ -7,7 +7,7 @@
 #include <set>
 #include <sstream>
 
-#include "app/sim_what_if.h"
+#include "core/whole_file.h"
 #include "sim/profile.h"
 
 namespace spillway::app {
@@ -249,7 +249,7 @@ core::Result<void> write_profile(const std::string& folder, const DeviceTimes& t
     attention << t.chunk << ',' << t.history << ',' << t.decodes << ',' << t.context << ',' << t.time_us << '\n';
   meta << "# Whole steps of a Spillway worker, in three parts; all layers together, hence layers: 1.\nmodel: " << quoted(info.model_name)
        << "\nlayers: 1\ntp_degrees: [1]\ninstruction_set: " << info.isa << "\nthreads: " << threads << "\nskew_fit:\n  enabled: false\n";
-  return write_files(
+  return core::write_whole_files(
       folder,
       {{"dense.csv", dense.str()}, {"per_sequence.csv", head.str()}, {"attention.csv", attention.str()}, {"meta.yaml", meta.str()}});
 }

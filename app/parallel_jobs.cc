@@ -1,15 +1,13 @@
 #include "app/parallel_jobs.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <csignal>
-#include <iostream>
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include "app/progress_line.h"
 
 namespace spillway::app {
 
@@ -36,8 +34,7 @@ ParallelJobs::~ParallelJobs() {
 }
 
 bool ParallelJobs::run(std::size_t count, const std::function<void(std::size_t)>& job) {
-  const bool terminal = ::isatty(STDERR_FILENO) != 0;
-  const auto start = std::chrono::steady_clock::now();
+  const ProgressLine progress(what_);
   std::atomic<std::size_t> next{0};
   std::size_t done = 0;
   std::mutex mutex;
@@ -45,19 +42,13 @@ bool ParallelJobs::run(std::size_t count, const std::function<void(std::size_t)>
     for (std::size_t i = next++; i < count && !stopped; i = next++) {
       job(i);
       const std::lock_guard lock(mutex);
-      ++done;
-      if (!terminal) continue;
-      const double gone = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      std::cerr << '\r' << done << " of " << count << ' ' << what_ << ", about "
-                << static_cast<long>(gone * static_cast<double>(count - done) / static_cast<double>(done)) << " s to go \x1b[K"
-                << std::flush;
+      progress.show(++done, count);
     }
   };
   std::vector<std::thread> crew;
   for (unsigned t = 1; t < std::min<std::size_t>(threads_, count); ++t) crew.emplace_back(work);
   work();
   for (auto& thread : crew) thread.join();
-  if (terminal) std::cerr << "\r\x1b[K" << std::flush;
   return done == count;
 }
 

@@ -1,10 +1,7 @@
 // spillway profile: the times of a worker's steps, as tables for the simulator
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <boost/json.hpp>
-#include <chrono>
 #include <csignal>
 #include <iostream>
 #include <memory>
@@ -13,6 +10,7 @@
 #include "app/client_options.h"
 #include "app/commands.h"
 #include "app/device_profile.h"
+#include "app/progress_line.h"
 #include "model/cpu_device.h"
 #include "model/store.h"
 
@@ -29,24 +27,6 @@ struct ProfileFlags {
 
 std::atomic<bool> stopped{false};
 
-/// A line that rewrites itself on a terminal.
-class ProgressLine {
- public:
-  bool operator()(std::size_t done, std::size_t all) const {
-    if (terminal_) {
-      const double gone = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-      std::cerr << "\r" << done << " of " << all << " points, about "
-                << static_cast<int>(gone * static_cast<double>(all - done) / static_cast<double>(done)) << " s to go \x1b[K"
-                << (done == all ? "\n" : "") << std::flush;
-    }
-    return !stopped;
-  }
-
- private:
-  bool terminal_ = ::isatty(STDERR_FILENO) != 0;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
 int profile(const ProfileFlags& flags) {
   const auto path = model::resolve_model(flags.model);
   if (!path) return complain(path.error().message);
@@ -62,7 +42,13 @@ int profile(const ProfileFlags& flags) {
   grid.rounds = flags.rounds;
   std::signal(SIGINT, [](int) { stopped = true; });
   std::signal(SIGTERM, [](int) { stopped = true; });
-  const auto times = measure(**device, grid, ProgressLine{});
+  const auto times = [&] {
+    const ProgressLine progress("points");
+    return measure(**device, grid, [&progress](std::size_t done, std::size_t all) {
+      progress.show(done, all);
+      return !stopped;
+    });
+  }();
   if (!times) return complain(times.error().message);
   if (auto written = write_profile(flags.folder, *times, (*device)->info(), options.threads); !written)
     return complain(written.error().message);

@@ -6,6 +6,7 @@
 #include "app/client_options.h"
 #include "app/parallel_jobs.h"
 #include "app/sim_what_if.h"
+#include "core/whole_file.h"
 #include "sim/report.h"
 #include "sim/size.h"
 
@@ -46,7 +47,7 @@ core::Result<void> write_report_of(const SizeFlags& flags, const sim::SweepInput
   const auto charts = sim::size_charts(answers, flags.question);
   page.sections.insert(page.sections.begin(), charts.begin(), charts.end());
   page.tables.insert(page.tables.begin(), sim::size_table(answers));
-  return write_files(flags.common.report, {{"size.csv", sim::size_csv(answers)}, {"report.html", sim::to_html(page)}});
+  return core::write_whole_files(flags.common.report, {{"size.csv", sim::size_csv(answers)}, {"report.html", sim::to_html(page)}});
 }
 
 void print(const std::vector<sim::SizeAnswer>& answers, const SizeFlags& flags) {

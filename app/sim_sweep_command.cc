@@ -6,6 +6,7 @@
 #include "app/client_options.h"
 #include "app/parallel_jobs.h"
 #include "app/sim_what_if.h"
+#include "core/whole_file.h"
 #include "sim/report_page.h"
 
 namespace spillway::app {
@@ -54,8 +55,9 @@ int sweep(const SweepFlags& flags) {
   }
   const auto cells = made->cells(figures);
   if (!flags.common.report.empty()) {
-    const auto written = write_files(flags.common.report, {{"sweep.csv", sim::sweep_csv(cells)},
-                                                           {"report.html", sim::to_html(sim::sweep_page(cells, made->axes(), notes))}});
+    const auto written = core::write_whole_files(
+        flags.common.report,
+        {{"sweep.csv", sim::sweep_csv(cells)}, {"report.html", sim::to_html(sim::sweep_page(cells, made->axes(), notes))}});
     if (!written) return complain(written.error().message);
     std::cerr << "wrote " << flags.common.report << "/report.html and sweep.csv\n";
   }

@@ -2,8 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 
 namespace spillway::app {
@@ -58,24 +56,6 @@ core::Result<sim::SweepInput> read_what_if(const WhatIfFlags& flags, std::vector
     notes.push_back("The workload is a file's: all seeds see the same requests, and differ in what the cluster draws and in bursts.");
   }
   return input;
-}
-
-core::Result<void> write_files(const std::string& folder, const std::vector<std::pair<std::string, std::string>>& files) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return fail(Errc::io, "cannot make the folder " + folder + ": " + error.message());
-  for (const auto& [name, text] : files) {
-    const std::string path = folder + "/" + name;
-    std::ofstream out(path + ".part", std::ios::binary);
-    out << text;
-    out.close();
-    if (out) std::filesystem::rename(path + ".part", path, error);
-    if (!out || error) {
-      std::filesystem::remove(path + ".part", error);
-      return fail(Errc::io, "cannot write " + path + ": want a folder that can be written and room on the disk");
-    }
-  }
-  return {};
 }
 
 }  // namespace spillway::app

@@ -26,9 +26,6 @@ void add_what_if_flags(CLI::App& command, WhatIfFlags& flags);
 /// Cluster, workload, scenario and burst. `notes` gets what reading the workload said. Errors: of the inputs.
 core::Result<sim::SweepInput> read_what_if(const WhatIfFlags& flags, std::vector<std::string>& notes);
 
-/// Makes the folder and writes the files, each whole or not at all. Errors (io): the file that cannot be written.
-core::Result<void> write_files(const std::string& folder, const std::vector<std::pair<std::string, std::string>>& files);
-
 void add_sim_sweep(CLI::App& sim, Run& run);
 void add_sim_size(CLI::App& sim, Run& run);
 

@@ -1,12 +1,11 @@
 #include "sim/report.h"
 
 #include <cmath>
-#include <fstream>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "core/assert.h"
+#include "core/whole_file.h"
 #include "sim/report_charts.h"
 #include "sim/report_text.h"
 
@@ -152,31 +151,11 @@ std::string distributions_csv(std::span<const Run> runs, const ReportOptions& op
 }
 
 core::Result<void> write_report(const std::filesystem::path& folder, std::span<const Run> runs, const ReportOptions& options) {
-  const auto refused = [](const std::filesystem::path& file) {
-    return core::fail(core::Errc::io, file.string() + ": cannot be written: want a folder that is ours, and space on the disk");
-  };
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return refused(folder);
-  const std::pair<const char*, std::string> files[] = {{"report.html", report_html(runs, options)},
-                                                       {"summary.csv", summary_csv(runs, options)},
-                                                       {"requests.csv", requests_csv(runs)},
-                                                       {"series.csv", series_csv(runs)},
-                                                       {"distributions.csv", distributions_csv(runs, options)}};
-  for (const auto& [name, text] : files) {
-    const auto file = folder / name;
-    auto part = file;
-    part += ".part";
-    std::ofstream out(part, std::ios::binary | std::ios::trunc);
-    out << text;
-    out.close();
-    if (out) std::filesystem::rename(part, file, error);
-    if (out && !error) continue;
-    std::error_code ignored;
-    std::filesystem::remove(part, ignored);
-    return refused(file);
-  }
-  return {};
+  return core::write_whole_files(folder, {{"report.html", report_html(runs, options)},
+                                          {"summary.csv", summary_csv(runs, options)},
+                                          {"requests.csv", requests_csv(runs)},
+                                          {"series.csv", series_csv(runs)},
+                                          {"distributions.csv", distributions_csv(runs, options)}});
 }
 
 }  // namespace spillway::sim

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <fstream>
 
+#include "core/whole_file.h"
 #include "sim/trace_rows.h"
 
 namespace spillway::sim {
@@ -133,18 +134,8 @@ void write_workload(const Workload& workload, WorkloadForm form, std::ostream& o
 }
 
 core::Result<void> save_workload(const Workload& workload, const std::filesystem::path& file) {
-  std::filesystem::path part = file;
-  part += ".part";
-  std::ofstream out(part, std::ios::binary | std::ios::trunc);
-  if (!out) return core::fail(core::Errc::io, file.string() + ": cannot be written: want a folder that exists and is ours");
-  write_workload(workload, file.extension() == ".csv" ? WorkloadForm::csv : WorkloadForm::jsonl, out);
-  out.close();
-  std::error_code error;
-  if (out) std::filesystem::rename(part, file, error);
-  if (out && !error) return {};
-  std::error_code ignored;
-  std::filesystem::remove(part, ignored);
-  return core::fail(core::Errc::io, file.string() + ": cannot be written: want a file that can be replaced, and space on the disk");
+  const auto form = file.extension() == ".csv" ? WorkloadForm::csv : WorkloadForm::jsonl;
+  return core::write_whole(file, [&](std::ostream& out) { write_workload(workload, form, out); });
 }
 
 core::Result<LoadedWorkload> read_workload(std::istream& in, const std::string& file) {

@@ -48,11 +48,9 @@ const std::map<std::string, std::string> test_exceptions = {
     {"sim/toml_tables.cc", "tests/sim/scenario_test.cc, tests/sim/event_generator_spec_test.cc"},
     {"sched/batcher_jump.cc", "tests/sim/cluster_test.cc: jumps_change_nothing"},
     {"cluster-config/core_limits.cc", "every test of tests/actors and tests/cluster runs with these limits"},
-    {"app/sim_run_command.cc", "tests/sim/cluster_test.cc: it is flags around the cluster"},
     {"app/sim_inputs.cc", "tests/app/sim_what_if_test.cc"},
     {"app/sim_size_command.cc", "tests/app/sim_what_if_test.cc"},
     {"app/sim_sweep_command.cc", "tests/app/sim_what_if_test.cc"},
-    {"app/sim_speed_command.cc", "tests/sim/cluster_test.cc: it is flags around the cluster"},
     {"app/up_command.cc", "every test of tests/cluster runs it"},
 };
 
