@@ -40,6 +40,10 @@ core::Result<void> check_limits(const core::Submit& submit, const SubmitLimits& 
     return core::fail(Errc::bad_argument, "supersedes: " + std::to_string(submit.supersedes.size()) + " bytes, want at most " +
                                               std::to_string(supersedes_bytes_max) + ": name the channel shorter");
   }
+  if (submit.prompt_only && (submit.tokens_max != 0 || submit.choices != 1)) {
+    return core::fail(Errc::bad_argument, "prompt_only: a request without output has max_tokens 0 and n 1, not " +
+                                              std::to_string(submit.tokens_max) + " and " + std::to_string(submit.choices));
+  }
   const auto& s = submit.sampling;
   if (!(s.temperature >= 0.0F) || s.temperature > 100.0F) return core::fail(Errc::bad_argument, "temperature: want a number from 0 to 100");
   if (!(s.top_p > 0.0F && s.top_p <= 1.0F)) return core::fail(Errc::bad_argument, "top_p: want a number over 0 and up to 1");
@@ -182,6 +186,7 @@ core::Result<sched::RouterCore::Admit> prepare(const core::Submit& submit, const
   request->required = required_features(*request);
   request->traceparent = submit.traceparent;
   request->supersedes = submit.supersedes;
+  request->prompt_only = submit.prompt_only;
 
   sched::RouterCore::Admit admit;
   admit.tenant_name = owner->name;

@@ -350,6 +350,7 @@ struct NodeCounters {
   std::uint64_t refused_quota = 0;
   std::uint64_t refused_deadline = 0;
   std::uint64_t streams_superseded = 0;  ///< cancelled because a newer request of their channel came
+  std::uint64_t streams_scored = 0;      ///< of streams_finished: without output
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -359,7 +360,7 @@ struct NodeCounters {
     v("imports_committed", s.imports_committed), v("preemptions", s.preemptions), v("tokens_generated", s.tokens_generated);
     v("prefix_hit_tokens", s.prefix_hit_tokens), v("rungs_shorter", s.rungs_shorter), v("rungs_model", s.rungs_model);
     v("rungs_defer", s.rungs_defer), v("refused_quota", s.refused_quota), v("refused_deadline", s.refused_deadline),
-        v("streams_superseded", s.streams_superseded);
+        v("streams_superseded", s.streams_superseded), v("streams_scored", s.streams_scored);
   }
   friend bool operator==(const NodeCounters&, const NodeCounters&) = default;
 };

@@ -238,6 +238,7 @@ struct NodeCounters {
   refusedQuota @16 :UInt64;
   refusedDeadline @17 :UInt64;
   streamsSuperseded @18 :UInt64;
+  streamsScored @19 :UInt64;
 }
 
 struct Report {
@@ -387,6 +388,7 @@ struct Submit {
   resumed @17 :Bool;
   resume @18 :Resume;
   supersedes @19 :Text;
+  promptOnly @20 :Bool;
 }
 
 struct Accepted {

@@ -142,7 +142,7 @@ SPILLWAY_WIRE(NodeCounters, SPILLWAY_F(moves_committed, MovesCommitted), SPILLWA
               SPILLWAY_F(tokens_generated, TokensGenerated), SPILLWAY_F(prefix_hit_tokens, PrefixHitTokens),
               SPILLWAY_F(rungs_shorter, RungsShorter), SPILLWAY_F(rungs_model, RungsModel), SPILLWAY_F(rungs_defer, RungsDefer),
               SPILLWAY_F(refused_quota, RefusedQuota), SPILLWAY_F(refused_deadline, RefusedDeadline),
-              SPILLWAY_F(streams_superseded, StreamsSuperseded));
+              SPILLWAY_F(streams_superseded, StreamsSuperseded), SPILLWAY_F(streams_scored, StreamsScored));
 SPILLWAY_WIRE(Report, SPILLWAY_F(node, Node), SPILLWAY_F(name, Name), SPILLWAY_F(number, Number), SPILLWAY_F(pid, Pid),
               SPILLWAY_F(roles, Roles), SPILLWAY_F(draining, Draining), SPILLWAY_F(owned_streams, OwnedStreams),
               SPILLWAY_F(replicas, Replicas), SPILLWAY_F(counters, Counters));

@@ -288,7 +288,7 @@ void RouterState::attach(RouterStream& s, const RouterCore::Admit& admit, Instan
   core::Sampling sampling = theirs.sampling;
   if (admit.resumed) sampling.seed = admit.resume.seed;
   const bool same = mine.prompt == theirs.prompt && mine.choices == theirs.choices && mine.model == theirs.model &&
-                    mine.stop == theirs.stop && mine.sampling == sampling;
+                    mine.stop == theirs.stop && mine.sampling == sampling && mine.prompt_only == theirs.prompt_only;
   if (!same) {
     out.emplace_back(RouterCore::ToClient{admit.client, s.key,
                                           core::Failed{s.key.request, Errc::already_exists, "another request runs under this id", {}}});

@@ -190,6 +190,7 @@ void Cluster::State::finish(ClusterOutcome& outcome) {
       counts_.moves += counters.moves_committed;
       counts_.moves_aborted += counters.moves_aborted;
       counts_.restarts += counters.streams_restarted;
+      counts_.scored += counters.streams_scored;
     }
     for (const auto& replica : node.replicas) {
       if (!replica.core) continue;

@@ -38,6 +38,7 @@ struct ClusterCounts {
   std::uint64_t prefix_hits = 0;     ///< of them, found
   std::uint64_t blocks_allocated = 0;
   std::uint64_t flows = 0;
+  std::uint64_t scored = 0;               ///< requests without output that finished
   std::uint64_t deaths = 0;               ///< of nodes
   std::uint64_t deaths_with_streams = 0;  ///< of nodes on which streams ran or waited
   std::uint64_t resubmitted = 0;          ///< by clients whose router died

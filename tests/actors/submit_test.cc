@@ -89,6 +89,14 @@ BOOST_AUTO_TEST_CASE(what_is_over_a_limit_is_refused_with_the_key_of_the_limit) 
   asked.supersedes = "match-7/de";
   BOOST_TEST(actors::prepare(asked, made, "news")->request->supersedes == "match-7/de");
   asked = submit();
+  asked.prompt_only = true;
+  refused(asked, "max_tokens 0 and n 1, not 4 and 1");
+  asked.tokens_max = 0;
+  asked.choices = 2;
+  refused(asked, "not 0 and 2");
+  asked.choices = 1;
+  BOOST_TEST(actors::prepare(asked, made, "news")->request->prompt_only);
+  asked = submit();
   asked.model = "other";
   refused(asked, "'other'", core::Errc::unknown_model);
   BOOST_TEST(!actors::prepare(submit(), made, "nobody").has_value());
