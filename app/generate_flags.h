@@ -35,6 +35,7 @@ struct GenerateFlags {
   std::string service_class = "interactive";
   std::uint32_t deadline_ms = 0;
   std::string supersedes;
+  std::string adapter;
   std::string request_id;
   bool json = false;
   CLI::App* app = nullptr;

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/adapter.h"
 #include "core/bytes.h"
 #include "core/error.h"
 #include "core/ids.h"
@@ -160,12 +161,13 @@ struct Offer {
   std::uint64_t required = 0;  ///< bits of Feature
   std::uint32_t choices = 1;
   std::vector<TransferBlock> blocks;
+  std::string adapter;  ///< that the stream runs under; kv_id is the one under it
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("transfer", s.transfer), v("key", s.key), v("new_epoch", s.new_epoch), v("owner", s.owner), v("source", s.source);
     v("destination", s.destination), v("kv_id", s.kv_id), v("numerics_id", s.numerics_id), v("format", s.format);
-    v("page_bytes", s.page_bytes), v("required", s.required), v("choices", s.choices), v("blocks", s.blocks);
+    v("page_bytes", s.page_bytes), v("required", s.required), v("choices", s.choices), v("blocks", s.blocks), v("adapter", s.adapter);
   }
 };
 
@@ -311,6 +313,7 @@ struct ReplicaReport {
   std::uint32_t blocks_released = 0;  ///< by choices that ended in the last ten seconds
   std::uint32_t exporting = 0;        ///< streams that are being moved away
   std::uint32_t importing = 0;        ///< streams that are arriving
+  std::vector<AdapterInfo> adapters;  ///< that it serves; kv_id and weights_digest are those without one
 
   /// A replica that has never loaded says nothing but its model: what it has and lacks is not known yet.
   bool told() const { return blocks_total != 0; }
@@ -324,7 +327,7 @@ struct ReplicaReport {
     v("decode_tokens", s.decode_tokens), v("tokens_per_second", s.tokens_per_second), v("step_base", s.step_base),
         v("step_row", s.step_row);
     v("isa", s.isa), v("step_context", s.step_context), v("blocks_head", s.blocks_head), v("blocks_queued", s.blocks_queued);
-    v("blocks_released", s.blocks_released), v("exporting", s.exporting), v("importing", s.importing);
+    v("blocks_released", s.blocks_released), v("exporting", s.exporting), v("importing", s.importing), v("adapters", s.adapters);
   }
   friend bool operator==(const ReplicaReport&, const ReplicaReport&) = default;
 };

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/adapter.h"
 #include "core/ids.h"
 #include "core/request.h"
 #include "core/time.h"
@@ -120,13 +121,14 @@ struct ReplicaInfo {
   std::uint32_t page_format = 0;  ///< core/page.h
   std::uint32_t blocks = 0;       ///< device pool
   std::string isa;                ///< "scalar", "avx2", "avx512", "paced"
+  std::vector<AdapterInfo> adapters;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("model", s.model), v("model_name", s.model_name), v("kv_id", s.kv_id), v("weights_digest", s.weights_digest);
     v("numerics_id", s.numerics_id), v("features", s.features), v("context_max", s.context_max), v("vocabulary", s.vocabulary);
     v("page_bytes", s.page_bytes), v("row_bytes", s.row_bytes), v("page_format", s.page_format), v("blocks", s.blocks);
-    v("isa", s.isa);
+    v("isa", s.isa), v("adapters", s.adapters);
   }
 };
 

@@ -35,6 +35,7 @@ struct Request {
   traceparent @12 :Text;
   supersedes @13 :Text;
   promptOnly @14 :Bool;
+  adapter @15 :Text;
 }
 
 struct TopEntry { token @0 :Int32; logprob @1 :Float32; }
@@ -142,6 +143,7 @@ struct Offer {
   required @10 :UInt64;
   choices @11 :UInt32;
   blocks @12 :List(TransferBlock);
+  adapter @13 :Text;
 }
 
 struct OfferReply {
@@ -187,6 +189,8 @@ struct HandoffReply {
 
 struct TransferAbort { transfer @0 :UInt64; key @1 :StreamKey; newEpoch @2 :Epoch; reason @3 :Text; }
 
+struct AdapterInfo { name @0 :Text; digest @1 :U128; }
+
 struct ReplicaReport {
   index @0 :UInt32;
   generation @1 :UInt64;
@@ -216,6 +220,7 @@ struct ReplicaReport {
   blocksReleased @25 :UInt32;
   exporting @26 :UInt32;
   importing @27 :UInt32;
+  adapters @28 :List(AdapterInfo);
 }
 
 struct NodeCounters {
@@ -389,6 +394,7 @@ struct Submit {
   resume @18 :Resume;
   supersedes @19 :Text;
   promptOnly @20 :Bool;
+  adapter @21 :Text;
 }
 
 struct Accepted {

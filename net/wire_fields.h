@@ -68,7 +68,7 @@ SPILLWAY_WIRE(Request, SPILLWAY_F(key, Key), SPILLWAY_F(model, Model), SPILLWAY_
               SPILLWAY_F(tokens_max, TokensMax), SPILLWAY_F(sampling, Sampling), SPILLWAY_F(stop, Stop), SPILLWAY_F(ignore_eos, IgnoreEos),
               SPILLWAY_F(logprobs, Logprobs), SPILLWAY_F(service_class, ServiceClass), SPILLWAY_F(required, Required),
               SPILLWAY_F(salt, Salt), SPILLWAY_F(traceparent, Traceparent), SPILLWAY_F(supersedes, Supersedes),
-              SPILLWAY_F(prompt_only, PromptOnly));
+              SPILLWAY_F(prompt_only, PromptOnly), SPILLWAY_F(adapter, Adapter));
 SPILLWAY_WIRE(TokenOut, SPILLWAY_F(token, Token), SPILLWAY_F(is_end, IsEnd), SPILLWAY_F(finish, Finish), SPILLWAY_F(logprob, Logprob),
               SPILLWAY_F(top, Top));
 SPILLWAY_WIRE(PageHeader, SPILLWAY_F(version, Version), SPILLWAY_F(format, Format), SPILLWAY_F(group, Group),
@@ -110,7 +110,7 @@ SPILLWAY_WIRE(TransferBlock, SPILLWAY_F(ordinal, Ordinal), SPILLWAY_F(name, Name
 SPILLWAY_WIRE(Offer, SPILLWAY_F(transfer, Transfer), SPILLWAY_F(key, Key), SPILLWAY_F(new_epoch, NewEpoch), SPILLWAY_F(owner, Owner),
               SPILLWAY_F(source, Source), SPILLWAY_F(destination, Destination), SPILLWAY_F(kv_id, KvId),
               SPILLWAY_F(numerics_id, NumericsId), SPILLWAY_F(format, Format), SPILLWAY_F(page_bytes, PageBytes),
-              SPILLWAY_F(required, Required), SPILLWAY_F(choices, Choices), SPILLWAY_F(blocks, Blocks));
+              SPILLWAY_F(required, Required), SPILLWAY_F(choices, Choices), SPILLWAY_F(blocks, Blocks), SPILLWAY_F(adapter, Adapter));
 SPILLWAY_WIRE(OfferReply, SPILLWAY_F(transfer, Transfer), SPILLWAY_F(from, From), SPILLWAY_F(accepted, Accepted),
               SPILLWAY_F(blocks_reserved, BlocksReserved), SPILLWAY_F(held, Held), SPILLWAY_F(code, Code), SPILLWAY_F(reason, Reason));
 SPILLWAY_WIRE(PageFrame, SPILLWAY_F(transfer, Transfer), SPILLWAY_F(ordinal, Ordinal), SPILLWAY_F(whole_page, WholePage),
@@ -124,6 +124,7 @@ SPILLWAY_WIRE(HandoffReply, SPILLWAY_F(transfer, Transfer), SPILLWAY_F(key, Key)
               SPILLWAY_F(accepted, Accepted), SPILLWAY_F(code, Code), SPILLWAY_F(reason, Reason));
 SPILLWAY_WIRE(TransferAbort, SPILLWAY_F(transfer, Transfer), SPILLWAY_F(key, Key), SPILLWAY_F(new_epoch, NewEpoch),
               SPILLWAY_F(reason, Reason));
+SPILLWAY_WIRE(AdapterInfo, SPILLWAY_F(name, Name), SPILLWAY_F(digest, Digest));
 SPILLWAY_WIRE(ReplicaReport, SPILLWAY_F(index, Index), SPILLWAY_F(generation, Generation), SPILLWAY_F(model, Model),
               SPILLWAY_F(kv_id, KvId), SPILLWAY_F(weights_digest, WeightsDigest), SPILLWAY_F(numerics_id, NumericsId),
               SPILLWAY_F(features, Features), SPILLWAY_F(format, Format), SPILLWAY_F(page_bytes, PageBytes),
@@ -133,7 +134,7 @@ SPILLWAY_WIRE(ReplicaReport, SPILLWAY_F(index, Index), SPILLWAY_F(generation, Ge
               SPILLWAY_F(tokens_per_second, TokensPerSecond), SPILLWAY_F(step_base, StepBase), SPILLWAY_F(step_row, StepRow),
               SPILLWAY_F(isa, Isa), SPILLWAY_F(step_context, StepContext), SPILLWAY_F(blocks_head, BlocksHead),
               SPILLWAY_F(blocks_queued, BlocksQueued), SPILLWAY_F(blocks_released, BlocksReleased), SPILLWAY_F(exporting, Exporting),
-              SPILLWAY_F(importing, Importing));
+              SPILLWAY_F(importing, Importing), SPILLWAY_F(adapters, Adapters));
 SPILLWAY_WIRE(NodeCounters, SPILLWAY_F(moves_committed, MovesCommitted), SPILLWAY_F(moves_aborted, MovesAborted),
               SPILLWAY_F(streams_restarted, StreamsRestarted), SPILLWAY_F(tokens_lost, TokensLost),
               SPILLWAY_F(streams_finished, StreamsFinished), SPILLWAY_F(streams_failed, StreamsFailed),

@@ -92,6 +92,7 @@ void BatcherState::tell_grown(TransferId transfer, BatchStream& s, BatchExport& 
   grown.decode_steps = e.decode_steps;
   grown.choices = static_cast<std::uint32_t>(s.choices.size());
   grown.rows_to_compute = s.rows_left();
+  grown.adapter = s.request->adapter;
   grow(s, e, grown.blocks);
   tell(std::move(grown), out);
 }

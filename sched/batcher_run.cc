@@ -77,6 +77,9 @@ std::optional<core::Error> BatcherState::refusal(const core::Run& run) const {
     return core::Error{core::Errc::unsupported, "this replica lacks " + feature_text(lacking)};
   if (request.model && info.model && request.model != info.model)
     return core::Error{core::Errc::unknown_model, "this replica serves another model (" + info.model_name + ")"};
+  if (!request.adapter.empty() && core::find_adapter(info.adapters, request.adapter) == nullptr)
+    return core::Error{core::Errc::unsupported,
+                       "this replica does not serve the adapter '" + request.adapter + "': it has " + core::adapter_names(info.adapters)};
   std::uint32_t unfinished = 0;
   for (const auto& choice : run.choices) unfinished += choice.finish == core::FinishReason::none ? 1 : 0;
   return capacity_refusal(request, unfinished);
@@ -270,6 +273,7 @@ core::ReplicaReport BatcherState::report(Instant now) const {
   r.step_row = step_time_.row();
   r.step_context = step_time_.context();
   r.isa = info.isa;
+  r.adapters = info.adapters;
   return r;
 }
 

@@ -140,7 +140,8 @@ void Exports::send_offer(Export& e, std::uint32_t first, Instant now, Actions& o
   offer.owner = e.move.owner;
   offer.source = e.move.source;
   offer.destination = e.move.destination;
-  offer.kv_id = replica.kv_id;
+  offer.kv_id = core::under_adapter(replica.kv_id, replica.adapters, e.adapter).value_or(replica.kv_id);
+  offer.adapter = e.adapter;
   offer.numerics_id = replica.numerics_id;
   offer.format = static_cast<core::PageFormat>(replica.page_format);
   offer.page_bytes = replica.page_bytes;
@@ -164,6 +165,7 @@ void Exports::on(const ExportGrown& event, Instant now, Actions& out) {
   e->decode_steps = event.decode_steps;
   if (event.choices != 0) e->choices = event.choices;
   e->rows_to_compute = event.rows_to_compute;
+  e->adapter = event.adapter;
   // The freeze came too late and is void.
   if (e->phase == Phase::freezing && event.decode_steps > e->freeze_steps_max) e->phase = Phase::copying;
   if (!e->offered || e->blocks.size() > known) send_offer(*e, e->offered ? known : 0, now, out);

@@ -33,7 +33,9 @@ std::string Imports::wrong_offer(const core::Offer& offer) const {
   const auto it = context_.replicas.find(offer.destination.index);
   if (it == context_.replicas.end()) return "replica " + number(offer.destination.index) + " is not loaded here";
   const core::ReplicaInfo& mine = it->second;
-  if (offer.kv_id != mine.kv_id) return "kv_id " + core::to_hex(offer.kv_id) + " is not ours, " + core::to_hex(mine.kv_id);
+  const auto kv_id = core::under_adapter(mine.kv_id, mine.adapters, offer.adapter);
+  if (!kv_id) return "the adapter '" + offer.adapter + "' is not loaded here: there is " + core::adapter_names(mine.adapters);
+  if (offer.kv_id != *kv_id) return "kv_id " + core::to_hex(offer.kv_id) + " is not ours, " + core::to_hex(*kv_id);
   if (offer.numerics_id != mine.numerics_id) {
     return "numerics id " + number(offer.numerics_id) + " is not ours, " + number(mine.numerics_id);
   }
@@ -55,7 +57,7 @@ std::string Imports::wrong_offer(const core::Offer& offer) const {
 
 std::string Imports::wrong_blocks(const Import& import, const core::Offer& offer) const {
   if (import.key != offer.key || import.new_epoch != offer.new_epoch || import.owner != offer.owner || import.source != offer.source ||
-      import.replica != offer.destination.index) {
+      import.replica != offer.destination.index || import.adapter != offer.adapter) {
     return "the transfer is another stream's";
   }
   auto known = static_cast<std::uint32_t>(import.slots.size());
@@ -135,6 +137,7 @@ void Imports::on(const core::Offer& message, Instant now, Actions& out) {
     import.source = message.source;
     import.replica = message.destination.index;
     import.choices = message.choices;
+    import.adapter = message.adapter;
     import.ask_at = now + context_.limits.resend;
     wrong = wrong_blocks(import, message);
     // The beginning was lost: the source offers everything again.
@@ -336,6 +339,7 @@ std::string Imports::wrong_handoff(const Import& import, const core::Handoff& ha
   const core::Run& run = handoff.run;
   if (run.key != import.key || run.epoch != import.new_epoch || run.owner != import.owner) return "the run is another stream's";
   if (!run.request || run.request->key != import.key) return "the run has no request of this stream";
+  if (run.request->adapter != import.adapter) return "the run is under another adapter than was offered";
   const std::size_t choices = run.request->choices;
   if (run.choices.size() != choices || handoff.tables.size() != choices || handoff.rows.size() != choices) {
     return number(run.choices.size()) + " choices, " + number(handoff.tables.size()) + " tables, " + number(handoff.rows.size()) +

@@ -61,6 +61,7 @@ class Imports {
     core::ReplicaRef source;
     std::uint32_t replica = 0;
     std::uint32_t choices = 1;
+    std::string adapter;
     std::vector<Slot> slots;
     bool opened = false;          ///< the batcher knows of it
     std::uint32_t reserving = 0;  ///< ImportReserve not yet answered

@@ -88,11 +88,12 @@ struct ExportGrown {
   std::uint32_t decode_steps = 0;     ///< decode steps of the stream since ExportBegin, running total
   std::uint32_t choices = 0;          ///< of the stream, finished ones included (0: not told)
   std::uint64_t rows_to_compute = 0;  ///< rows still to be computed before the next token, all choices (decoding: one per live choice)
+  std::string adapter;                ///< of the stream
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("transfer", s.transfer), v("blocks", s.blocks), v("decode_steps", s.decode_steps), v("choices", s.choices);
-    v("rows_to_compute", s.rows_to_compute);
+    v("rows_to_compute", s.rows_to_compute), v("adapter", s.adapter);
   }
 };
 /// Answer to ExportBegin when the stream is not there under that epoch, or the message that a running export is over because the

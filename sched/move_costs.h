@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/adapter.h"
 #include "core/ids.h"
 #include "core/request.h"
 #include "core/time.h"
@@ -45,6 +47,7 @@ struct MoveReplica {
   core::ReplicaRef replica;
   core::KvId kv_id;
   core::U128 weights_digest;
+  std::vector<core::AdapterInfo> adapters;
   std::uint32_t numerics_id = 1;
   std::uint64_t features = 0;
   bool source = false;       ///< up and heard of, not draining (a drain has its own way): its streams may be moved
@@ -87,7 +90,8 @@ struct MoveStream {
   std::uint32_t blocks = 0;         ///< of these
   std::uint64_t output_tokens = 0;  ///< still allowed
   std::uint64_t required = 0;       ///< features
-  core::U128 weights_digest;
+  core::U128 weights_digest;        ///< under its adapter
+  std::string adapter;
   std::uint32_t numerics_id = 1;
   std::uint32_t moves = 0;              ///< planned so far
   core::Instant again_at{};             ///< not moved before

@@ -298,8 +298,9 @@ bool pressed(const MoveReplica& r, const MoveLimits& limits, std::uint32_t step_
 }
 
 bool runs_there(const MoveStream& s, const MoveReplica& r) {
-  return (s.required & ~r.features) == 0 && (!s.weights_digest || s.weights_digest == r.weights_digest) && s.numerics_id == r.numerics_id &&
-         std::find(s.avoid.begin(), s.avoid.end(), r.replica) == s.avoid.end();
+  const auto weights = core::under_adapter(r.weights_digest, r.adapters, s.adapter);
+  return (s.required & ~r.features) == 0 && weights && (!s.weights_digest || s.weights_digest == *weights) &&
+         s.numerics_id == r.numerics_id && std::find(s.avoid.begin(), s.avoid.end(), r.replica) == s.avoid.end();
 }
 
 void fill_costs(std::vector<MoveReplica>& replicas) {

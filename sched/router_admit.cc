@@ -78,6 +78,7 @@ core::Result<void> RouterState::check_replicas(const RouterCore::Admit& admit, I
   const core::Request& request = *admit.request;
   bool known = false;
   bool supported = false;
+  bool adapted = false;
   std::uint64_t lacking = 0;
   for (const ModelReplica& entry : views.of(request.model).list) {
     const core::ReplicaReport& report = entry.replica->report;
@@ -86,12 +87,16 @@ core::Result<void> RouterState::check_replicas(const RouterCore::Admit& admit, I
     lacking = request.required & ~report.features;
     if (lacking != 0) continue;
     supported = true;
+    const auto weights = core::under_adapter(report.weights_digest, report.adapters, request.adapter);
+    if (!weights) continue;
+    adapted = true;
     if (!admit.resumed || !admit.resume.weights_digest) return {};
-    if (report.weights_digest == admit.resume.weights_digest && report.numerics_id == admit.resume.numerics_id) return {};
+    if (*weights == admit.resume.weights_digest && report.numerics_id == admit.resume.numerics_id) return {};
   }
   if (!views.complete()) return {};
   if (!known) return fail(Errc::unknown_model, "no replica serves the model");
   if (!supported) return fail(Errc::unsupported, "no replica has " + feature_names(lacking));
+  if (!adapted) return fail(Errc::unsupported, "no replica of the model serves the adapter '" + request.adapter + "'");
   return fail(Errc::incompatible, "no replica has the weights " + core::to_hex(admit.resume.weights_digest) + " and numerics id " +
                                       text(admit.resume.numerics_id) + " that the stream began with");
 }
@@ -251,8 +256,9 @@ void RouterState::begin(const RouterCore::Admit& admit, const LadderStep& step, 
 }
 
 StreamNames RouterState::names_of(const RouterCore::Admit& admit, const core::Request& request) {
-  if (!admit.name_stand_ins.empty() && request.choices == 1) return StreamNames::stand_ins(admit.name_stand_ins, request.prompt.size());
-  return StreamNames(admit.secret, request.salt, request.prompt, request.choices);
+  if (!admit.name_stand_ins.empty() && request.choices == 1)
+    return StreamNames::stand_ins(admit.name_stand_ins, request.prompt.size(), request.adapter);
+  return StreamNames(admit.secret, request.salt, request.prompt, request.choices, request.adapter);
 }
 
 void RouterState::count_rungs(core::TenantId tenant, const LadderStep& step) {
@@ -288,7 +294,8 @@ void RouterState::attach(RouterStream& s, const RouterCore::Admit& admit, Instan
   core::Sampling sampling = theirs.sampling;
   if (admit.resumed) sampling.seed = admit.resume.seed;
   const bool same = mine.prompt == theirs.prompt && mine.choices == theirs.choices && mine.model == theirs.model &&
-                    mine.stop == theirs.stop && mine.sampling == sampling && mine.prompt_only == theirs.prompt_only;
+                    mine.stop == theirs.stop && mine.sampling == sampling && mine.prompt_only == theirs.prompt_only &&
+                    mine.adapter == theirs.adapter;
   if (!same) {
     out.emplace_back(RouterCore::ToClient{admit.client, s.key,
                                           core::Failed{s.key.request, Errc::already_exists, "another request runs under this id", {}}});

@@ -18,7 +18,9 @@ constexpr std::size_t sample_max = 64;  // also the most scores of an explanatio
 bool RouterState::serves(const RouterStream& s, const core::ReplicaReport& report) const {
   const core::Request& request = *s.request;
   if (report.model != request.model || (request.required & ~report.features) != 0) return false;
-  return !s.bound || (report.weights_digest == s.weights_digest && report.numerics_id == s.numerics_id);
+  if (!s.bound && request.adapter.empty()) return true;
+  const auto weights = core::under_adapter(report.weights_digest, report.adapters, request.adapter);
+  return weights && (!s.bound || (*weights == s.weights_digest && report.numerics_id == s.numerics_id));
 }
 
 PlacementRequest RouterState::needs(const RouterStream& s) const {

@@ -31,6 +31,7 @@ MoveReplica RouterState::move_replica(const ModelReplica& entry, Instant now) co
   r.replica = entry.ref;
   r.kv_id = report.kv_id;
   r.weights_digest = report.weights_digest;
+  r.adapters = report.adapters;
   r.numerics_id = report.numerics_id;
   r.features = report.features;
   r.draining = entry.node->report.draining;
@@ -72,6 +73,7 @@ MoveStream RouterState::move_stream(const RouterStream& s) const {
   m.output_tokens = request.output_tokens;
   m.required = s.request->required;
   m.weights_digest = s.weights_digest;
+  m.adapter = s.request->adapter;
   m.numerics_id = s.numerics_id;
   m.moves = s.planned_moves;
   m.again_at = s.planned_again_at;

@@ -97,6 +97,11 @@ BOOST_AUTO_TEST_CASE(what_is_over_a_limit_is_refused_with_the_key_of_the_limit) 
   asked.choices = 1;
   BOOST_TEST(actors::prepare(asked, made, "news")->request->prompt_only);
   asked = submit();
+  asked.adapter.assign(257, 'a');
+  refused(asked, "adapter");
+  asked.adapter = "sport";
+  BOOST_TEST(actors::prepare(asked, made, "news")->request->adapter == "sport");
+  asked = submit();
   asked.model = "other";
   refused(asked, "'other'", core::Errc::unknown_model);
   BOOST_TEST(!actors::prepare(submit(), made, "nobody").has_value());

@@ -34,6 +34,7 @@ World::World(const WorldOptions& options) : options_(options), random_(options.s
     info.blocks = options.blocks;
     info.page_bytes = 16 * 64;
     info.row_bytes = 64;
+    info.adapters = {{"a", {1, 1}}, {"b", {1, 2}}};
     BatcherLimits limits;
     limits.step_tokens_max = options.step_tokens_max;
     limits.sequences_max = options.sequences_max;
@@ -54,6 +55,7 @@ void World::submit() {
   const std::uint32_t common = random_.below(length + 1);
   for (std::uint32_t p = 0; p < length; ++p)
     request->prompt.push_back(static_cast<core::TokenId>(p < common ? mix(family, p) % vocabulary : random_.below(vocabulary)));
+  if (random_.one_in(3)) request->adapter = random_.one_in(2) ? "a" : "b";
   request->choices = random_.one_in(3) ? 2 + random_.below(3) : 1;
   request->tokens_max = 1 + random_.below(options_.tokens_max);
   request->sampling.seed = random_.one_in(4) ? 5 : random_.next();

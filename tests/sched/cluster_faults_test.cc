@@ -72,6 +72,7 @@ class FaultPlay {
     spec.tokens_max = 160 + 20 * i;
     spec.ignore_eos = i % 4 != 0;
     spec.router = i % 3;
+    if (i % 2 == 1) spec.adapter = i % 4 == 1 ? "a" : "b";
     const std::size_t stream = sim_.submit(spec);
     sim_.at_tokens(stream, 5 + sim_.random().below(30), [this, stream] {
       const std::uint32_t place = sim_.place_of(stream);

@@ -12,6 +12,10 @@ void must(bool holds, const char* rule) {
 }
 }  // namespace
 
+Row root_row(const core::Request& request) {
+  return request.adapter.empty() ? 0 : mix(core::name_id(request.adapter), 5);
+}
+
 Row row_after(Row previous, core::TokenId token) {
   return mix(previous, static_cast<std::uint64_t>(token));
 }
@@ -34,7 +38,7 @@ core::BlockName name_of(Row last_row) {
 }
 
 std::vector<core::TokenOut> undisturbed(const core::Request& request, std::uint32_t choice) {
-  Row row = 0;
+  Row row = root_row(request);
   for (const auto token : request.prompt) row = row_after(row, token);
   std::vector<core::TokenOut> result;
   do {
@@ -46,7 +50,7 @@ std::vector<core::TokenOut> undisturbed(const core::Request& request, std::uint3
 
 std::vector<core::BlockName> names_of(const core::Request& request, const std::vector<core::TokenId>& tokens) {
   std::vector<core::BlockName> names;
-  Row row = 0;
+  Row row = root_row(request);
   for (std::size_t p = 0; p < request.prompt.size() + tokens.size(); ++p) {
     row = row_after(row, p < request.prompt.size() ? request.prompt[p] : tokens[p - request.prompt.size()]);
     if (p % block_tokens == block_tokens - 1) names.push_back(name_of(row));
@@ -59,6 +63,7 @@ void FakeWorker::open(const core::SequenceOpen& opened) {
   auto& s = open_[opened.sequence];
   s.request = opened.request;
   s.choice = opened.choice;
+  s.root = root_row(*opened.request);
   s.generated = static_cast<std::uint32_t>(opened.tokens.size());
   for (const auto token : opened.request->prompt) s.add(token);
   for (const auto token : opened.tokens) s.add(token);

@@ -40,6 +40,8 @@ inline constexpr std::uint32_t vocabulary = 97;
 /// A token that ends a choice when drawn (unless ignore_eos).
 inline constexpr core::TokenId end_token = 3;
 
+/// Before the first token: another one under each adapter.
+Row root_row(const core::Request& request);
 Row row_after(Row previous, core::TokenId token);
 core::TokenOut draw(Row last, const core::Request& request, std::uint32_t choice, std::uint32_t index);
 /// The name of the block whose last row is this one.
@@ -71,11 +73,12 @@ class FakeWorker {
     std::uint32_t choice = 0;
     std::uint32_t generated = 0;
     bool over = false;
+    Row root = 0;
     std::vector<core::TokenId> tokens;  // prompt and generated
     std::vector<Row> chain;             // row of each of them, as it must be
     void add(core::TokenId token) {
       tokens.push_back(token);
-      chain.push_back(row_after(chain.empty() ? 0 : chain.back(), token));
+      chain.push_back(row_after(chain.empty() ? root : chain.back(), token));
     }
   };
   void open(const core::SequenceOpen& open);

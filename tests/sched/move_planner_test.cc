@@ -137,6 +137,15 @@ const std::vector<Case> gains{
 };
 
 const std::vector<Case> places{
+    {"who lacks its adapter takes nothing", [](World& w) { w.ours()[0].adapter = "news", w.ours()[0].weights_digest = {}; }},
+    {"nor who has another one of that name",
+     [](World& w) {
+       w.third();
+       w.at(b).adapters = {{"news", {1, 1}}}, w.at(c).adapters = {{"news", {1, 2}}};
+       w.ours()[0].adapter = "news";
+       w.ours()[0].weights_digest = *core::under_adapter(w.at(c).weights_digest, w.at(c).adapters, "news");
+     },
+     1, c},
     {"who is not fit takes nothing", [](World& w) { w.at(b).destination = false; }},
     {"a running stream leaves free_high free", [](World& w) { w.at(b).blocks_free = 40; }},
     {"what is promised is not free", [](World& w) { w.at(b).blocks_in_flight = 60; }},
