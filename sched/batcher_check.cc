@@ -46,6 +46,7 @@ void BatcherState::check_stream(const BatchStream& s, std::uint32_t slot, std::v
     SPILLWAY_ASSERT((!c.over() && !c.waits) || c.table.empty());
     SPILLWAY_ASSERT(c.computed <= c.table.size() * block_tokens);
     SPILLWAY_ASSERT(c.chunk == 0 || (s.in_flight && in_flight_));
+    SPILLWAY_ASSERT(c.guesses == 0 || (c.chunk == 1 && c.guesses < info.tokens_per_step_max));
     SPILLWAY_ASSERT(c.copy_from == core::no_block || c.chunk > 0);
     for (const auto block : c.table) ++tables[block];
     if (c.over()) continue;

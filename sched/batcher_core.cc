@@ -84,6 +84,9 @@ std::optional<core::StepPlan> BatcherCore::plan_step(Instant now, Actions& out) 
   state_->flush_names(out);
   return plan;
 }
+void BatcherCore::set_guess_permille(std::uint32_t permille) {
+  state_->guess_permille = permille;
+}
 std::optional<StepOutline> BatcherCore::begin_step(Instant now, Actions& out) {
   const auto outline = state_->begin_step(now, out);
   state_->flush_names(out);

@@ -137,6 +137,8 @@ class BatcherCore {
   std::optional<core::StepPlan> plan_step(Instant now, Actions& out);
 
   // For bodies that compute nothing, in place of plan_step and on(StepResult): batcher_jump.h.
+  /// Chance of a guess to be right where the replica makes several tokens in a step (ReplicaInfo::tokens_per_step_max).
+  void set_guess_permille(std::uint32_t permille);
   /// plan_step without the plan.
   std::optional<StepOutline> begin_step(Instant now, Actions& out);
   /// The step in flight ends. Its tokens are counted_token's. `tell_late`: owners hear at once of the first and the last token of a

@@ -25,6 +25,7 @@ bool BatcherState::assign_step(Instant now, Actions& out) {
   std::erase_if(scheduled_, [this](const Scheduled& e) {
     return streams_[e.slot].state != StreamState::running || streams_[e.slot].choices[e.choice].chunk == 0;  // preempted since
   });
+  assign_guesses();
   attended_ = 0;
   return true;
 }
@@ -320,6 +321,24 @@ void BatcherState::start(BatchStream& s, const Match& m) {
   }
 }
 
+void BatcherState::assign_guesses() {
+  if (info.tokens_per_step_max <= 1) return;
+  for (const auto& e : scheduled_) {
+    if (budget_ == 0) return;
+    auto& s = streams_[e.slot];
+    auto& c = s.choices[e.choice];
+    const std::uint32_t next = c.computed + 1;
+    if (c.chunk != 1 || s.waiting > 0 || s.request->prompt_only || next != s.known(c)) continue;
+    const auto left = s.request->tokens_max - static_cast<std::uint32_t>(c.tokens.size());  // at least one
+    auto rows = step_budget_.prompt_rows(next, std::min({info.tokens_per_step_max - 1, left - 1, budget_}));
+    while (c.table.size() * block_tokens < next + rows && ledger.available() > limits.reserve_blocks) c.table.push_back(ledger.allocate());
+    rows = std::min(rows, static_cast<std::uint32_t>(c.table.size()) * block_tokens - next);
+    step_budget_.take(next, rows);
+    c.guesses = rows;
+    budget_ -= rows;
+  }
+}
+
 void BatcherState::emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t slot, core::StepPlan& plan) {
   auto& c = s.choices[choice];
   if (!s.opened) {
@@ -333,7 +352,7 @@ void BatcherState::emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t
     plan.copies.push_back({c.copy_from, c.table[c.computed / block_tokens], c.computed % block_tokens});
   }
   const std::uint32_t end = c.computed + c.chunk;
-  attended_ += attended_by(c.computed, c.chunk);
+  attended_ += attended_by(c.computed, c.chunk + c.guesses);
   auto& item = plan.items.emplace_back();
   item.sequence = c.sequence;
   item.first_position = c.computed;
@@ -344,12 +363,12 @@ void BatcherState::emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t
   if (c.computed < s.prompt()) item.tokens.assign(at(prompt, c.computed), at(prompt, std::min(end, s.prompt())));
   if (end > s.prompt())
     item.tokens.insert(item.tokens.end(), at(c.tokens, std::max(c.computed, s.prompt()) - s.prompt()), at(c.tokens, end - s.prompt()));
-  item.blocks.assign(c.table.begin(), c.table.begin() + blocks_for(end));
+  item.blocks.assign(c.table.begin(), c.table.begin() + blocks_for(end + c.guesses));
   const std::size_t before = targets_.size();
   add_targets(s, choice, slot);
   for (std::size_t i = before; i < targets_.size(); ++i) {
     const auto& target = s.choices[targets_[i].choice];
-    item.samples.push_back({target.sequence, static_cast<std::uint32_t>(target.tokens.size())});
+    item.samples.push_back({target.sequence, static_cast<std::uint32_t>(target.tokens.size()), 1 + target.guesses});
   }
   s.in_flight = true;
 }

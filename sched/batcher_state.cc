@@ -35,6 +35,7 @@ BatcherState::BatcherState(core::ReplicaRef self_ref, const core::ReplicaInfo& r
     : self(self_ref), info(replica_info), limits(batcher_limits), ledger(replica_info.blocks) {
   SPILLWAY_ASSERT(limits.step_tokens_max > 0);
   SPILLWAY_ASSERT(limits.sequences_max > 0);
+  SPILLWAY_ASSERT(info.tokens_per_step_max >= 1 && info.tokens_per_step_max <= block_tokens);
   for (std::uint8_t c = 0; c < classes; ++c) queue_.emplace_back(limits.token_costs, limits.tenant_weights);
 }
 

@@ -37,8 +37,9 @@ struct BatchChoice {
   core::SequenceId sequence;
   std::vector<BlockId> table;  ///< may reach beyond `computed`: blocks set aside for the prompt
   std::uint32_t computed = 0;
-  std::uint32_t chunk = 0;             ///< rows in the step being planned or in flight
-  std::uint32_t exported = 0;          ///< rows whose blocks the running export has told, but for growth in the last of them
+  std::uint32_t chunk = 0;     ///< rows in the step being planned or in flight
+  std::uint32_t guesses = 0;   ///< rows behind these that the worker may fill with tokens it guesses; at most tokens_per_step_max - 1
+  std::uint32_t exported = 0;  ///< rows whose blocks the running export has told, but for growth in the last of them
   BlockId copy_from = core::no_block;  ///< copy on write in the step being planned or in flight
   bool waits = false;                  ///< until the stream's leader has computed the prompt
   // Of bodies that tell late (batcher_jump.h).
@@ -198,6 +199,7 @@ class BatcherState {
   bool ready = true;
   std::uint64_t generation = 1;
   std::uint64_t report_number = 0;
+  std::uint32_t guess_permille = 1000;  // batcher_jump.h
   bool idle() const { return by_identity_.empty() && ending_.empty() && imports_.empty(); }
 
  private:
@@ -298,6 +300,8 @@ class BatcherState {
   Match match(const BatchStream& s) const;
   void count_cached(const BatchStream& s, Match& m) const;
   void start(BatchStream& s, const Match& m);
+  /// What is left of the budget goes to guesses, as far as that takes no block from anybody.
+  void assign_guesses();
   void emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t slot, core::StepPlan& plan);
 
   // batcher_admit.cc
@@ -311,6 +315,8 @@ class BatcherState {
   void take_rows(Actions& out);
   /// `late`: the owner is told of it later, unless it is the first or the last one.
   void take_token(std::uint32_t slot, std::uint32_t choice, const core::TokenOut& token, bool late);
+  /// The next token of the same step: it was guessed right, so the row of the token before it is computed.
+  void take_guessed(std::uint32_t slot, std::uint32_t choice, const core::TokenOut& token, bool late);
   /// What follows from the tokens and rows of a step.
   void after_tokens(Instant now, Actions& out);
   /// A run in the box of the stream's owner that begins with what it has not been told.

@@ -21,7 +21,8 @@ WorldCounts play(WorldOptions options, std::uint64_t seeds) {
                                           << sum.replaced << ", replays " << sum.replays);
   BOOST_TEST_MESSAGE("blocks: preemptions " << sum.preemptions << ", copies " << sum.copies << ", forks " << sum.forks
                                             << ", prefix hit tokens " << sum.prefix_hit_tokens << ", names told " << sum.names_told
-                                            << ", gone " << sum.names_gone << ", mixed steps " << sum.mixed_steps);
+                                            << ", gone " << sum.names_gone << ", mixed steps " << sum.mixed_steps << ", tokens guessed "
+                                            << sum.guessed);
   BOOST_TEST_MESSAGE("moves: exports " << sum.exports << ", committed " << sum.moves << ", thawed " << sum.thaws << ", ended "
                                        << sum.exports_ended << ", imports refused " << sum.imports_refused << ", blocks held "
                                        << sum.blocks_held << "; faults: workers " << sum.worker_failures << ", owners " << sum.owner_deaths
@@ -47,6 +48,7 @@ BOOST_AUTO_TEST_CASE(undisturbed_text_whatever_happens) {
   BOOST_TEST(sum.prefix_hit_tokens > 80000U);
   BOOST_TEST(sum.names_gone > 10000U);
   BOOST_TEST(sum.mixed_steps > 10000U);
+  BOOST_TEST(sum.guessed > 10000U);
   BOOST_TEST(sum.moves > 2000U);
   BOOST_TEST(sum.thaws > 1000U);
   BOOST_TEST(sum.exports_ended > 300U);

@@ -22,7 +22,7 @@ WorldCounts& WorldCounts::operator+=(const WorldCounts& o) {
   exports += o.exports, moves += o.moves, thaws += o.thaws, exports_ended += o.exports_ended, imports_refused += o.imports_refused;
   blocks_held += o.blocks_held, worker_failures += o.worker_failures, owner_deaths += o.owner_deaths;
   replaced += o.replaced, replays += o.replays, dropped_results += o.dropped_results, names_told += o.names_told,
-      names_gone += o.names_gone;
+      names_gone += o.names_gone, guessed += o.guessed;
   return *this;
 }
 
@@ -34,6 +34,7 @@ World::World(const WorldOptions& options) : options_(options), random_(options.s
     info.blocks = options.blocks;
     info.page_bytes = 16 * 64;
     info.row_bytes = 64;
+    info.tokens_per_step_max = random_.one_in(2) ? 1 : 2 + random_.below(4);
     info.adapters = {{"a", {1, 1}}, {"b", {1, 2}}};
     BatcherLimits limits;
     limits.step_tokens_max = options.step_tokens_max;
@@ -105,6 +106,7 @@ void World::step(std::uint32_t n) {
     std::uint32_t rows = 0;
     for (const auto& item : plan->items) {
       rows += static_cast<std::uint32_t>(item.tokens.size());
+      if (item.samples.size() == 1) rows += item.samples[0].tokens_max - 1;
       counts_.forks += item.samples.size() > 1 ? 1 : 0;
     }
     must(rows <= options_.step_tokens_max, "a step keeps to the token budget");
@@ -285,6 +287,7 @@ WorldCounts World::play() {
     counts_.prefix_hit_tokens += node.core->counters().prefix_hit_tokens;
     counts_.copies += node.worker->copies;
     counts_.mixed_steps += node.worker->mixed_steps;
+    counts_.guessed += node.worker->guessed;
   }
   return counts_;
 }
@@ -325,6 +328,7 @@ void World::receive(std::uint32_t n, const core::Tokens& message) {
     const auto& expected = s.expected[run.choice];
     must(run.first_index == got.tokens.size() && got.finish == core::FinishReason::none, "each token once and in order");
     for (const auto& out : run.tokens) {
+      must(got.finish == core::FinishReason::none, "nothing follows the last token");
       must(out == expected.at(got.tokens.size()), "the token is the undisturbed one");
       if (!out.is_end) got.tokens.push_back(out.token);
       got.finish = out.finish;

@@ -75,18 +75,40 @@ void FakeWorker::compute(const core::StepItem& item, std::vector<std::uint8_t>& 
   must(!item.tokens.empty(), "an item has at least one token");
   const std::uint32_t end = item.first_position + static_cast<std::uint32_t>(item.tokens.size());
   must(end <= s.tokens.size(), "an item stays within the known tokens");
-  must(item.blocks.size() == (end + block_tokens - 1) / block_tokens, "a table covers the positions up to the end of the item");
+  const std::uint32_t guesses = item.samples.size() == 1 ? item.samples[0].tokens_max - 1 : 0;
+  must(guesses == 0 || item.tokens.size() == 1, "guesses follow a single row");
+  must(item.blocks.size() == (end + guesses + block_tokens - 1) / block_tokens, "a table covers the positions up to the end of the item");
   for (std::uint32_t p = 0; p < item.first_position; ++p)
     must(pages.at(item.blocks[p / block_tokens])[p % block_tokens] == s.chain[p], "the rows before an item are those of its tokens");
   for (std::uint32_t p = item.first_position; p < end; ++p) {
     must(item.tokens[p - item.first_position] == s.tokens[p], "the tokens of an item are those of its positions");
     pages.at(item.blocks[p / block_tokens])[p % block_tokens] = s.chain[p];
   }
-  for (std::uint32_t b = item.first_position / block_tokens; b * block_tokens < end; ++b) {
+  for (std::uint32_t b = item.first_position / block_tokens; b * block_tokens < end + guesses; ++b) {
     must(written.at(item.blocks[b]) == 0, "no two items of a step write to one block");
     written[item.blocks[b]] = 1;
   }
   rows += item.tokens.size();
+}
+
+/// Some guesses are right, the others leave rows behind that are nobody's.
+void FakeWorker::guess(const core::StepItem& item, const core::SampleTarget& target, Row row, Sequence& s, core::StepResult& result) {
+  const auto right = static_cast<std::uint32_t>(mix(row, 99) % target.tokens_max);
+  std::uint32_t position = item.first_position + static_cast<std::uint32_t>(item.tokens.size());
+  for (std::uint32_t nth = 0; nth < target.tokens_max; ++nth, ++position) {
+    auto written = ~row;
+    if (nth <= right && !s.over) {
+      const auto out = draw(row, *s.request, s.choice, target.index + nth);
+      s.add(out.token);
+      ++s.generated;
+      s.over = out.finish != core::FinishReason::none;
+      result.sampled.push_back({target.sequence, target.index + nth, out});
+      written = row = s.chain.back();
+      guessed += nth > 0 ? 1 : 0;
+    }
+    if (nth + 1 < target.tokens_max) pages[item.blocks[position / block_tokens]][position % block_tokens] = written;
+  }
+  rows += target.tokens_max - 1;
 }
 
 core::StepResult FakeWorker::run(const core::StepPlan& plan) {
@@ -114,11 +136,7 @@ core::StepResult FakeWorker::run(const core::StepPlan& plan) {
       must(open_.contains(target.sequence), "a token is drawn for an open sequence");
       auto& s = open_.at(target.sequence);
       must(!s.over && target.index == s.generated && last + 1 == s.tokens.size(), "each token is drawn once, in order, from its own row");
-      const auto out = draw(row, *s.request, s.choice, target.index);
-      s.add(out.token);
-      ++s.generated;
-      s.over = out.finish != core::FinishReason::none;
-      result.sampled.push_back({target.sequence, target.index, out});
+      guess(item, target, row, s, result);
     }
   }
   for (const auto sequence : plan.closes) must(open_.erase(sequence) == 1, "a sequence that is closed was open");

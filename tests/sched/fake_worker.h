@@ -64,6 +64,7 @@ class FakeWorker {
   std::uint64_t copies = 0;
   std::uint64_t rows = 0;
   std::uint64_t steps = 0;
+  std::uint64_t guessed = 0;      ///< tokens behind the first of a step
   std::uint64_t mixed_steps = 0;  ///< with decodes and prefill chunks in one
   std::size_t open_sequences() const { return open_.size(); }
 
@@ -82,6 +83,7 @@ class FakeWorker {
     }
   };
   void open(const core::SequenceOpen& open);
+  void guess(const core::StepItem& item, const core::SampleTarget& target, Row row, Sequence& s, core::StepResult& result);
   void compute(const core::StepItem& item, std::vector<std::uint8_t>& written);
 
   std::map<core::SequenceId, Sequence> open_;
