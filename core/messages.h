@@ -344,7 +344,7 @@ struct NodeCounters {
   std::uint64_t export_blocks = 0;
   std::uint64_t export_bytes = 0;
   std::uint64_t imports_committed = 0;
-  std::uint64_t preemptions = 0;
+  std::uint64_t preemptions = 0;  ///< streams returned for want of blocks: computed again
   std::uint64_t tokens_generated = 0;
   std::uint64_t prefix_hit_tokens = 0;
   std::uint64_t rungs_shorter = 0;  ///< requests that this node admitted with a shorter answer than asked for
@@ -354,6 +354,7 @@ struct NodeCounters {
   std::uint64_t refused_deadline = 0;
   std::uint64_t streams_superseded = 0;  ///< cancelled because a newer request of their channel came
   std::uint64_t streams_scored = 0;      ///< of streams_finished: without output
+  std::uint64_t preemptions_moved = 0;   ///< streams held for want of blocks and moved away
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -363,7 +364,7 @@ struct NodeCounters {
     v("imports_committed", s.imports_committed), v("preemptions", s.preemptions), v("tokens_generated", s.tokens_generated);
     v("prefix_hit_tokens", s.prefix_hit_tokens), v("rungs_shorter", s.rungs_shorter), v("rungs_model", s.rungs_model);
     v("rungs_defer", s.rungs_defer), v("refused_quota", s.refused_quota), v("refused_deadline", s.refused_deadline),
-        v("streams_superseded", s.streams_superseded), v("streams_scored", s.streams_scored);
+        v("streams_superseded", s.streams_superseded), v("streams_scored", s.streams_scored), v("preemptions_moved", s.preemptions_moved);
   }
   friend bool operator==(const NodeCounters&, const NodeCounters&) = default;
 };
@@ -542,7 +543,7 @@ struct QuotaReply {
 using Message =
     std::variant<Run, RunAccepted, RunRefused, RunReturned, CancelRun, BlockNames, Tokens, Move, MoveFailed, Release, MoveReport, AskOwner,
                  StillYours, Gone, Offer, OfferReply, PageFrame, MissingPages, Handoff, HandoffReply, TransferAbort, Report, Announce,
-                 Drain, OperatorMove, OperatorMoveDone, StatusAsk, StatusPart, QuotaAsk, QuotaReply>;
+                 Drain, OperatorMove, OperatorMoveDone, StatusAsk, StatusPart, QuotaAsk, QuotaReply, RunHeld>;
 /// Immutable and shared: a message is built once, resent from the same object, and never copied on the way.
 using MessagePtr = std::shared_ptr<const Message>;
 

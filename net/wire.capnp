@@ -93,6 +93,7 @@ struct RunRefused {
 }
 
 struct RunReturned { key @0 :StreamKey; epoch @1 :Epoch; replica @2 :ReplicaRef; code @3 :UInt16; reason @4 :Text; }
+struct RunHeld { key @0 :StreamKey; epoch @1 :Epoch; replica @2 :ReplicaRef; recompute @3 :Int64; patience @4 :Int64; }
 struct CancelRun { key @0 :StreamKey; epoch @1 :Epoch; giveBack @2 :Bool; }
 struct BlockNames { key @0 :StreamKey; epoch @1 :Epoch; choice @2 :UInt32; firstBlock @3 :UInt32; names @4 :List(U128); }
 struct TokenRun { key @0 :StreamKey; epoch @1 :Epoch; choice @2 :UInt32; firstIndex @3 :UInt32; tokens @4 :List(TokenOut); }
@@ -244,6 +245,7 @@ struct NodeCounters {
   refusedDeadline @17 :UInt64;
   streamsSuperseded @18 :UInt64;
   streamsScored @19 :UInt64;
+  preemptionsMoved @20 :UInt64;
 }
 
 struct Report {
@@ -324,6 +326,7 @@ struct Message {
     statusPart @27 :StatusPart;
     quotaAsk @28 :QuotaAsk;
     quotaReply @29 :QuotaReply;
+    runHeld @30 :RunHeld;
   }
 }
 

@@ -87,6 +87,8 @@ SPILLWAY_WIRE(RunRefused, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLW
               SPILLWAY_F(reason, Reason), SPILLWAY_F(retry_after, RetryAfter));
 SPILLWAY_WIRE(RunReturned, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLWAY_F(replica, Replica), SPILLWAY_F(code, Code),
               SPILLWAY_F(reason, Reason));
+SPILLWAY_WIRE(RunHeld, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLWAY_F(replica, Replica), SPILLWAY_F(recompute, Recompute),
+              SPILLWAY_F(patience, Patience));
 SPILLWAY_WIRE(CancelRun, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLWAY_F(give_back, GiveBack));
 SPILLWAY_WIRE(BlockNames, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLWAY_F(choice, Choice), SPILLWAY_F(first_block, FirstBlock),
               SPILLWAY_F(names, Names));
@@ -143,7 +145,8 @@ SPILLWAY_WIRE(NodeCounters, SPILLWAY_F(moves_committed, MovesCommitted), SPILLWA
               SPILLWAY_F(tokens_generated, TokensGenerated), SPILLWAY_F(prefix_hit_tokens, PrefixHitTokens),
               SPILLWAY_F(rungs_shorter, RungsShorter), SPILLWAY_F(rungs_model, RungsModel), SPILLWAY_F(rungs_defer, RungsDefer),
               SPILLWAY_F(refused_quota, RefusedQuota), SPILLWAY_F(refused_deadline, RefusedDeadline),
-              SPILLWAY_F(streams_superseded, StreamsSuperseded), SPILLWAY_F(streams_scored, StreamsScored));
+              SPILLWAY_F(streams_superseded, StreamsSuperseded), SPILLWAY_F(streams_scored, StreamsScored),
+              SPILLWAY_F(preemptions_moved, PreemptionsMoved));
 SPILLWAY_WIRE(Report, SPILLWAY_F(node, Node), SPILLWAY_F(name, Name), SPILLWAY_F(number, Number), SPILLWAY_F(pid, Pid),
               SPILLWAY_F(roles, Roles), SPILLWAY_F(draining, Draining), SPILLWAY_F(owned_streams, OwnedStreams),
               SPILLWAY_F(replicas, Replicas), SPILLWAY_F(counters, Counters));
@@ -203,5 +206,6 @@ SPILLWAY_ARM(Message, StatusAsk, STATUS_ASK);
 SPILLWAY_ARM(Message, StatusPart, STATUS_PART);
 SPILLWAY_ARM(Message, QuotaAsk, QUOTA_ASK);
 SPILLWAY_ARM(Message, QuotaReply, QUOTA_REPLY);
+SPILLWAY_ARM(Message, RunHeld, RUN_HELD);
 
 }  // namespace spillway::net

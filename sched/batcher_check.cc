@@ -10,7 +10,7 @@ void BatcherState::check() const {
   std::vector<std::uint32_t> pins(ledger.total(), 0);
   std::uint32_t admitted_choices = 0;
   std::uint32_t admitted_streams = 0;
-  std::size_t counts[5] = {};
+  std::size_t counts[6] = {};
   for (std::uint32_t slot = 0; slot < streams_.size(); ++slot) {
     const auto& s = streams_[slot];
     ++counts[static_cast<std::size_t>(s.state)];
@@ -32,6 +32,9 @@ void BatcherState::check() const {
   SPILLWAY_ASSERT(counts[static_cast<std::size_t>(StreamState::queued)] == queued_);
   SPILLWAY_ASSERT(counts[static_cast<std::size_t>(StreamState::running)] == running_.size());
   SPILLWAY_ASSERT(counts[static_cast<std::size_t>(StreamState::ending)] == ending_.size());
+  const bool holds = held_ != no_slot && streams_[held_].state == StreamState::held;
+  SPILLWAY_ASSERT(counts[static_cast<std::size_t>(StreamState::held)] == (holds ? 1U : 0U));
+  if (held_ != no_slot) SPILLWAY_ASSERT(streams_[held_].was_held && (holds || streams_[held_].state == StreamState::frozen));
   SPILLWAY_ASSERT(by_identity_.size() + ending_.size() + free_slots_.size() == streams_.size());
   ledger.check(tables, pins);
   check_sets();

@@ -32,8 +32,8 @@ void BatcherCore::on(const ExportBegin& event, Instant, Actions& out) {
 void BatcherCore::on(const ExportFreeze& event, Instant now, Actions& out) {
   state_->on_export_freeze(event, now, out);
 }
-void BatcherCore::on(const ExportThaw& event, Instant, Actions& out) {
-  state_->on_export_thaw(event, out);
+void BatcherCore::on(const ExportThaw& event, Instant now, Actions& out) {
+  state_->on_export_thaw(event, now, out);
   state_->flush_names(out);
 }
 void BatcherCore::on(const ExportRelease& event, Instant now, Actions& out) {

@@ -36,7 +36,7 @@ void BatcherState::on_export_freeze(const ExportFreeze& event, Instant now, Acti
   freeze_if_due(event.transfer, it->second, now, out);
 }
 
-void BatcherState::on_export_thaw(const ExportThaw& event, Actions&) {
+void BatcherState::on_export_thaw(const ExportThaw& event, Instant now, Actions& out) {
   const auto it = exports_.find(event.transfer);
   if (it == exports_.end()) return;
   const auto slot = it->second.slot;
@@ -46,6 +46,7 @@ void BatcherState::on_export_thaw(const ExportThaw& event, Actions&) {
     s.accepted.epoch = event.epoch;
   }
   drop_export(s);
+  if (slot == held_) return end_hold(slot, now, out);
   if (s.state != StreamState::frozen) return;
   if (s.deadline != core::never) deadlines_.emplace(s.deadline, slot);
   if (s.admitted > 0) {
@@ -59,6 +60,7 @@ void BatcherState::on_export_release(const ExportRelease& event, Instant now, Ac
   const auto it = exports_.find(event.transfer);
   if (it == exports_.end()) return;
   const auto slot = it->second.slot;
+  counters.preemptions_moved += streams_[slot].was_held ? 1 : 0;
   drop_export(streams_[slot]);
   end_stream(slot, core::Errc::ok, "moved", now, out);
 }

@@ -12,6 +12,7 @@ using core::block_tokens;
 bool BatcherState::assign_step(Instant now, Actions& out) {
   if (!ready || in_flight_) return false;
   expire(now, out);
+  expire_hold(now, out);
   climb(now);
   scheduled_.clear();
   targets_.clear();
@@ -133,9 +134,11 @@ BlockId BatcherState::allocate_or_preempt(std::uint32_t slot, Instant now, Actio
   for (;;) {
     const auto block = ledger.allocate();
     if (block != core::no_block) return block;
+    preempted_ = true;
+    if (held_ != no_slot) return core::no_block;
     const auto victim = running_.back();  // lowest class, then admitted last
     for (const auto& c : streams_[victim].choices) budget_ += c.chunk;
-    preempted_ = true;
+    if (hold(victim, now, out)) return core::no_block;
     ++counters.preemptions;
     give_back(victim, core::Errc::no_capacity, "preempted: all " + std::to_string(ledger.total()) + " blocks are in use", now, out);
     if (victim == slot) return core::no_block;

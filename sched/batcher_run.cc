@@ -157,8 +157,10 @@ void BatcherState::on_cancel(const core::CancelRun& cancel, Instant now, Actions
   if (cancel.give_back) {
     if (slot == no_slot) return;
     const auto& s = streams_[slot];
-    if (s.epoch == cancel.epoch && s.state == StreamState::queued && !s.exporting)
+    if (s.epoch != cancel.epoch || s.exporting) return;
+    if (s.state == StreamState::queued)
       give_back(slot, core::Errc::queue_full, "given back before it began, as its owner wished", now, out);
+    else if (s.state == StreamState::held) end_hold(slot, now, out);
     return;
   }
   if (slot != no_slot && streams_[slot].epoch.counter <= cancel.epoch.counter)
@@ -227,11 +229,13 @@ void BatcherState::expire(Instant now, Actions& out) {
 
 void BatcherState::on_tick(Instant now, Actions& out) {
   expire(now, out);
+  expire_hold(now, out);
   forget_ended(now);
 }
 
 Instant BatcherState::next_tick() const {
   Instant next = deadlines_.empty() ? core::never : deadlines_.begin()->first;
+  if (held_ != no_slot) next = std::min(next, held_until_);
   if (!ended_order_.empty()) next = std::min(next, ended_order_.front().first + limits.ended_memory);
   return next;
 }

@@ -127,6 +127,7 @@ void BatcherState::end_stream(std::uint32_t slot, core::Errc code, std::string_v
   if (s.exporting) end_export(s, code, reason, out);
   if (s.state == StreamState::queued) dequeue(slot);
   if (s.state == StreamState::running) erase_running(slot);
+  if (slot == held_) held_ = no_slot;
   if (s.in_flight) {
     s.state = StreamState::ending;
     ending_.push_back(slot);

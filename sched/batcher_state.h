@@ -20,7 +20,7 @@
 
 namespace spillway::sched {
 
-/// What BatcherCore hides, in the files batcher_{state,run,plan,admit,result,export,import,check}.cc. Not for other folders.
+/// What BatcherCore hides, in the files batcher_{state,run,plan,hold,admit,result,export,import,check}.cc. Not for other folders.
 
 inline constexpr std::uint32_t no_slot = 0xffffffffU;
 
@@ -54,6 +54,7 @@ enum class StreamState : std::uint8_t {
   queued,
   running,
   frozen,  ///< exported and stopped; neither in the queue nor in the running set
+  held,    ///< has to make room: stopped, until it is moved away or given back
   ending,  ///< over, but the step in flight still uses its blocks
 };
 
@@ -74,6 +75,7 @@ struct BatchStream {
   bool overdue = false;          ///< queued in the first class for as long as a class takes: goes before all deadlines of its tenant
   bool opened = false;           ///< the worker knows its sequences
   bool in_flight = false;        ///< has rows in the step in flight
+  bool was_held = false;         ///< and may be frozen since
   std::uint32_t unfinished = 0;  ///< choices
   std::uint32_t waiting = 0;     ///< choices that wait for the leader
   std::uint32_t leader = 0;      ///< computes the prompt for those that wait
@@ -175,7 +177,7 @@ class BatcherState {
   // batcher_export.cc
   void on_export_begin(const ExportBegin& event, Actions& out);
   void on_export_freeze(const ExportFreeze& event, Instant now, Actions& out);
-  void on_export_thaw(const ExportThaw& event, Actions& out);
+  void on_export_thaw(const ExportThaw& event, Instant now, Actions& out);
   void on_export_release(const ExportRelease& event, Instant now, Actions& out);
 
   // batcher_import.cc
@@ -290,6 +292,16 @@ class BatcherState {
   void assign_chunks(std::uint32_t slot, Instant now, Actions& out);
   bool assign(std::uint32_t slot, std::uint32_t choice, std::uint32_t rows, Instant now, Actions& out);
   BlockId allocate_or_preempt(std::uint32_t slot, Instant now, Actions& out);
+
+  // batcher_hold.cc
+  /// Holds the victim of a preemption, where its owner may have a cheaper way than computing it again. At most one is held.
+  bool hold(std::uint32_t victim, Instant now, Actions& out);
+  /// What preempting it costs: its tokens computed again, once there are blocks for them.
+  core::Duration recompute_time(const BatchStream& s, Instant now) const;
+  /// It does not get away: it is returned after all.
+  void end_hold(std::uint32_t slot, Instant now, Actions& out);
+  /// The patience has ended.
+  void expire_hold(Instant now, Actions& out);
   void adopt(BatchStream& s, std::uint32_t choice);
   std::uint32_t prompt_budget() const;
   /// What the decodes assigned leave to prompts by the targets of their classes.
@@ -378,6 +390,8 @@ class BatcherState {
   std::uint32_t budget_ = 0;
   StepBudget step_budget_;
   bool preempted_ = false;
+  std::uint32_t held_ = no_slot;  // its blocks come free by held_until_: those who need some wait
+  Instant held_until_{};
   std::uint64_t attended_ = 0;  // tokens that the rows of the step attend to
   std::vector<Scheduled> scheduled_;
   std::vector<Scheduled> targets_;  // one per sample target of the plan, in order

@@ -185,6 +185,25 @@ void RouterState::begin_planned(PlannedMove& planned, Instant now, Actions& out)
   restart(s, "it is computed again elsewhere", false, now, out);
 }
 
+void RouterState::on(core::NodeId from, const core::RunHeld& message, Instant now, Actions& out) {
+  RouterStream* s = find(message.key);
+  const Heard how = s == nullptr ? Heard::no : heard(*s, from, message.epoch);
+  if (how == Heard::no) return cancel_stale(from, message.key, message.epoch, now, out);
+  if (how != Heard::current || s->move) return;
+  s->stall_at = now + limits.stall_max;
+  touch(*s);
+  if (plans() && s->stage == Stage::running && now >= s->move_again_at) {
+    MoveView view = move_view(s->request->model, now);
+    const core::Duration again = std::clamp<core::Duration>(message.recompute, core::Duration{0}, std::chrono::hours(1));
+    if (auto planned = plan_held(view, limits.moves, pressed_, move_stream(*s), s->place, again)) {
+      planned->decision.road = MoveRoad::move;
+      begin_planned(*planned, now, out);
+      if (s->move) return;
+    }
+  }
+  post(from, core::CancelRun{s->key, s->epoch, true}, out);
+}
+
 void RouterState::count_planned(RouterStream& s, Instant now) const {
   ++s.planned_moves;
   s.planned_again_at = now + limits.moves.cool_down;

@@ -195,6 +195,7 @@ void Cluster::State::finish(ClusterOutcome& outcome) {
     for (const auto& replica : node.replicas) {
       if (!replica.core) continue;
       counts_.preemptions += replica.core->counters().preemptions;
+      counts_.preemptions_moved += replica.core->counters().preemptions_moved;
       counts_.prefix_hit_tokens += replica.core->counters().prefix_hit_tokens;
       counts_.blocks_allocated += replica.core->blocks_allocated();
     }

@@ -163,6 +163,7 @@ void Cluster::State::kill(std::uint32_t n, core::Duration lasts) {
     const auto told = node.replicas[r].core->report(now_);
     streams += told.streams + told.queued;
     counts_.preemptions += node.replicas[r].core->counters().preemptions;
+    counts_.preemptions_moved += node.replicas[r].core->counters().preemptions_moved;
     counts_.prefix_hit_tokens += node.replicas[r].core->counters().prefix_hit_tokens;
     counts_.blocks_allocated += node.replicas[r].core->blocks_allocated();
   }

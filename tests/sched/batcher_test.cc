@@ -26,7 +26,8 @@ WorldCounts play(WorldOptions options, std::uint64_t seeds) {
   BOOST_TEST_MESSAGE("moves: exports " << sum.exports << ", committed " << sum.moves << ", thawed " << sum.thaws << ", ended "
                                        << sum.exports_ended << ", imports refused " << sum.imports_refused << ", blocks held "
                                        << sum.blocks_held << "; faults: workers " << sum.worker_failures << ", owners " << sum.owner_deaths
-                                       << ", cancels in a step " << sum.dropped_results);
+                                       << ", cancels in a step " << sum.dropped_results << "; held " << sum.held << ", of them moved "
+                                       << sum.held_moved);
   return sum;
 }
 
@@ -49,6 +50,8 @@ BOOST_AUTO_TEST_CASE(undisturbed_text_whatever_happens) {
   BOOST_TEST(sum.names_gone > 10000U);
   BOOST_TEST(sum.mixed_steps > 10000U);
   BOOST_TEST(sum.guessed > 10000U);
+  BOOST_TEST(sum.held > 100U);
+  BOOST_TEST(sum.held_moved > 20U);
   BOOST_TEST(sum.moves > 2000U);
   BOOST_TEST(sum.thaws > 1000U);
   BOOST_TEST(sum.exports_ended > 300U);
@@ -62,6 +65,8 @@ BOOST_AUTO_TEST_CASE(undisturbed_text_whatever_happens) {
 BOOST_AUTO_TEST_CASE(pools_too_small_for_all_preempt_and_lose_nothing) {
   const auto sum = play({.blocks = 14, .sequences_max = 10, .streams = 40, .prompt_max = 90, .tokens_max = 90}, 60);
   BOOST_TEST(sum.preemptions > 500U);
+  BOOST_TEST(sum.held > 100U);
+  BOOST_TEST(sum.held_moved > 8U);
   BOOST_TEST(sum.finished > 1000U);
 }
 

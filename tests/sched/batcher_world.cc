@@ -23,6 +23,7 @@ WorldCounts& WorldCounts::operator+=(const WorldCounts& o) {
   blocks_held += o.blocks_held, worker_failures += o.worker_failures, owner_deaths += o.owner_deaths;
   replaced += o.replaced, replays += o.replays, dropped_results += o.dropped_results, names_told += o.names_told,
       names_gone += o.names_gone, guessed += o.guessed;
+  held += o.held, held_moved += o.held_moved;
   return *this;
 }
 
@@ -42,6 +43,7 @@ World::World(const WorldOptions& options) : options_(options), random_(options.s
     limits.queue_max = options.queue_max;
     limits.reserve_blocks = random_.below(3);
     limits.ageing = 200ms;
+    limits.hold_max = random_.one_in(2) ? 0ms : 1ms * (1 + random_.below(20));
     auto& node = nodes_.emplace_back();
     node.core = std::make_unique<BatcherCore>(core::ReplicaRef{{n + 1}, 0}, core::Incarnation{n + 7}, info, limits);
     node.worker = std::make_unique<FakeWorker>(options.blocks);
@@ -288,6 +290,7 @@ WorldCounts World::play() {
     counts_.copies += node.worker->copies;
     counts_.mixed_steps += node.worker->mixed_steps;
     counts_.guessed += node.worker->guessed;
+    counts_.held_moved += node.core->counters().preemptions_moved;
   }
   return counts_;
 }
@@ -370,6 +373,15 @@ void World::receive(std::uint32_t, const core::RunReturned& message) {
   s.epoch.counter = next_counter_++;  // neither the old epoch nor that of a move is heard until the next Run
   s.accepted = false;
   s.retry_at = now_ + 1ms * random_.below(10);
+}
+
+void World::receive(std::uint32_t n, const core::RunHeld& message) {
+  auto& s = streams_.at(message.key);
+  must(message.patience > core::Duration{0} && message.recompute >= message.patience, "a hold is worth its patience");
+  ++counts_.held;
+  if (s.over || s.moving || message.epoch != s.epoch) return;
+  if (options_.moves && s.accepted && s.retry_at == core::never && !random_.one_in(3)) return begin_move(s);
+  if (random_.one_in(2)) give(n, core::CancelRun{.key = message.key, .epoch = message.epoch, .give_back = true});
 }
 
 void World::read_rows(Transfer& t, const std::vector<ExportBlock>& blocks) {

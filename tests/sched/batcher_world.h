@@ -29,8 +29,8 @@ struct WorldCounts {
   std::uint64_t finished = 0, cancelled = 0, expired = 0, refused = 0, returned = 0, orphaned = 0;
   std::uint64_t preemptions = 0, copies = 0, forks = 0, prefix_hit_tokens = 0, mixed_steps = 0;
   std::uint64_t exports = 0, moves = 0, thaws = 0, exports_ended = 0, imports_refused = 0, blocks_held = 0;
-  std::uint64_t worker_failures = 0, owner_deaths = 0, replaced = 0, replays = 0, dropped_results = 0, names_told = 0, names_gone = 0,
-                guessed = 0;
+  std::uint64_t worker_failures = 0, owner_deaths = 0, replaced = 0, replays = 0, dropped_results = 0, names_told = 0, names_gone = 0;
+  std::uint64_t guessed = 0, held = 0, held_moved = 0;
   WorldCounts& operator+=(const WorldCounts& other);
 };
 
@@ -96,6 +96,7 @@ class World {
   void receive(std::uint32_t n, const core::RunAccepted& message);
   void receive(std::uint32_t n, const core::RunRefused& message);
   void receive(std::uint32_t n, const core::RunReturned& message);
+  void receive(std::uint32_t n, const core::RunHeld& message);
   void local(std::uint32_t n, const ExportGrown& event);
   void local(std::uint32_t n, const ExportEnded& event);
   void local(std::uint32_t n, const ExportFrozen& event);

@@ -76,6 +76,7 @@ RandomCase random_case(const RandomCluster& shape, std::uint64_t seed) {
       replica.info.adapters = {{"a", {1, 1}}, {"b", {1, 2}}};
     }
   }
+  made.plan.batcher.hold_max = kinds.below(2) * std::chrono::milliseconds(between(kinds, 20, 400));
   made.plan.batcher.sequences_max = between(random, 3, 24);
   made.plan.batcher.queue_max = between(random, 4, 40);
   made.plan.batcher.step_tokens_max = made.plan.router.placement.step_tokens = between(random, 24, 160);
