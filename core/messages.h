@@ -13,6 +13,7 @@
 #include "core/bytes.h"
 #include "core/error.h"
 #include "core/ids.h"
+#include "core/kv_groups.h"
 #include "core/page.h"
 #include "core/request.h"
 #include "core/run_messages.h"
@@ -137,10 +138,11 @@ struct TransferBlock {
   BlockName name;                 ///< zero when not full or not yet named
   std::uint32_t first_token = 0;  ///< position of row 0
   std::uint32_t rows = 0;         ///< rows computed so far
+  std::uint32_t group = 0;        ///< KV group. Of a state `first_token` counts its blocks, and rows are none until it is frozen
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
-    v("ordinal", s.ordinal), v("name", s.name), v("first_token", s.first_token), v("rows", s.rows);
+    v("ordinal", s.ordinal), v("name", s.name), v("first_token", s.first_token), v("rows", s.rows), v("group", s.group);
   }
   friend bool operator==(const TransferBlock&, const TransferBlock&) = default;
 };
@@ -242,7 +244,7 @@ struct Handoff {
   TransferId transfer;
   Run run;
   std::vector<TransferBlock> blocks;               ///< final state of every ordinal still held
-  std::vector<std::vector<std::uint32_t>> tables;  ///< per choice: ordinals in order of position (empty for a finished choice)
+  std::vector<std::vector<std::uint32_t>> tables;  ///< per choice and KV group: ordinals in order of position (empty for a finished choice)
   std::vector<std::uint32_t> rows;                 ///< per choice: rows computed
 
   template <class Self, class V>
@@ -314,6 +316,7 @@ struct ReplicaReport {
   std::uint32_t exporting = 0;        ///< streams that are being moved away
   std::uint32_t importing = 0;        ///< streams that are arriving
   std::vector<AdapterInfo> adapters;  ///< that it serves; kv_id and weights_digest are those without one
+  std::vector<KvGroup> kv_groups;     ///< as in ReplicaInfo
 
   /// A replica that has never loaded says nothing but its model: what it has and lacks is not known yet.
   bool told() const { return blocks_total != 0; }
@@ -327,7 +330,8 @@ struct ReplicaReport {
     v("decode_tokens", s.decode_tokens), v("tokens_per_second", s.tokens_per_second), v("step_base", s.step_base),
         v("step_row", s.step_row);
     v("isa", s.isa), v("step_context", s.step_context), v("blocks_head", s.blocks_head), v("blocks_queued", s.blocks_queued);
-    v("blocks_released", s.blocks_released), v("exporting", s.exporting), v("importing", s.importing), v("adapters", s.adapters);
+    v("blocks_released", s.blocks_released), v("exporting", s.exporting), v("importing", s.importing), v("adapters", s.adapters),
+        v("kv_groups", s.kv_groups);
   }
   friend bool operator==(const ReplicaReport&, const ReplicaReport&) = default;
 };

@@ -6,6 +6,7 @@
 
 #include "core/adapter.h"
 #include "core/ids.h"
+#include "core/kv_groups.h"
 #include "core/request.h"
 #include "core/time.h"
 
@@ -52,15 +53,17 @@ struct StepItem {
   std::vector<TokenId> tokens;        ///< at least one
   std::vector<BlockId> blocks;        ///< block table covering positions [0, first_position + tokens.size()) and guesses
   std::vector<SampleTarget> samples;  ///< usually none (prefill chunk) or one; several when a prompt forks into n choices
+  /// Tables of the KV groups behind the first, by position too; no_block where a block was released. Of a state: its blocks.
+  std::vector<std::vector<BlockId>> more_blocks;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("sequence", s.sequence), v("first_position", s.first_position), v("tokens", s.tokens), v("blocks", s.blocks);
-    v("samples", s.samples);
+    v("samples", s.samples), v("more_blocks", s.more_blocks);
   }
 };
 
-/// Copy rows [0, rows) of block `from` to block `to` before the step: copy on write of a growing page.
+/// Copy rows [0, rows) of block `from` to block `to` before the step: copy on write of a growing page, or of a whole block of a state.
 struct BlockCopy {
   BlockId from = no_block;
   BlockId to = no_block;
@@ -127,13 +130,14 @@ struct ReplicaInfo {
   std::string isa;                ///< "scalar", "avx2", "avx512", "paced"
   std::vector<AdapterInfo> adapters;
   std::uint32_t tokens_per_step_max = 1;  ///< that a stream may get in one step (speculation); at most block_tokens
+  std::vector<KvGroup> kv_groups;         ///< none: one of full attention. At most 8
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("model", s.model), v("model_name", s.model_name), v("kv_id", s.kv_id), v("weights_digest", s.weights_digest);
     v("numerics_id", s.numerics_id), v("features", s.features), v("context_max", s.context_max), v("vocabulary", s.vocabulary);
     v("page_bytes", s.page_bytes), v("row_bytes", s.row_bytes), v("page_format", s.page_format), v("blocks", s.blocks);
-    v("isa", s.isa), v("adapters", s.adapters), v("tokens_per_step_max", s.tokens_per_step_max);
+    v("isa", s.isa), v("adapters", s.adapters), v("tokens_per_step_max", s.tokens_per_step_max), v("kv_groups", s.kv_groups);
   }
 };
 

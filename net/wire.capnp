@@ -128,7 +128,7 @@ struct MoveReport {
 struct AskOwner { key @0 :StreamKey; epoch @1 :Epoch; newEpoch @2 :Epoch; replica @3 :ReplicaRef; }
 struct StillYours { key @0 :StreamKey; epoch @1 :Epoch; granted @2 :Epoch; }
 struct Gone { key @0 :StreamKey; epoch @1 :Epoch; }
-struct TransferBlock { ordinal @0 :UInt32; name @1 :U128; firstToken @2 :UInt32; rows @3 :UInt32; }
+struct TransferBlock { ordinal @0 :UInt32; name @1 :U128; firstToken @2 :UInt32; rows @3 :UInt32; group @4 :UInt32; }
 
 struct Offer {
   transfer @0 :UInt64;
@@ -190,6 +190,7 @@ struct HandoffReply {
 
 struct TransferAbort { transfer @0 :UInt64; key @1 :StreamKey; newEpoch @2 :Epoch; reason @3 :Text; }
 
+struct KvGroup { kind @0 :UInt8; window @1 :UInt32; blocks @2 :UInt32; }
 struct AdapterInfo { name @0 :Text; digest @1 :U128; }
 
 struct ReplicaReport {
@@ -222,6 +223,7 @@ struct ReplicaReport {
   exporting @26 :UInt32;
   importing @27 :UInt32;
   adapters @28 :List(AdapterInfo);
+  kvGroups @29 :List(KvGroup);
 }
 
 struct NodeCounters {

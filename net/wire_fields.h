@@ -108,7 +108,7 @@ SPILLWAY_WIRE(AskOwner, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLWAY
 SPILLWAY_WIRE(StillYours, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLWAY_F(granted, Granted));
 SPILLWAY_WIRE(Gone, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch));
 SPILLWAY_WIRE(TransferBlock, SPILLWAY_F(ordinal, Ordinal), SPILLWAY_F(name, Name), SPILLWAY_F(first_token, FirstToken),
-              SPILLWAY_F(rows, Rows));
+              SPILLWAY_F(rows, Rows), SPILLWAY_F(group, Group));
 SPILLWAY_WIRE(Offer, SPILLWAY_F(transfer, Transfer), SPILLWAY_F(key, Key), SPILLWAY_F(new_epoch, NewEpoch), SPILLWAY_F(owner, Owner),
               SPILLWAY_F(source, Source), SPILLWAY_F(destination, Destination), SPILLWAY_F(kv_id, KvId),
               SPILLWAY_F(numerics_id, NumericsId), SPILLWAY_F(format, Format), SPILLWAY_F(page_bytes, PageBytes),
@@ -126,6 +126,7 @@ SPILLWAY_WIRE(HandoffReply, SPILLWAY_F(transfer, Transfer), SPILLWAY_F(key, Key)
               SPILLWAY_F(accepted, Accepted), SPILLWAY_F(code, Code), SPILLWAY_F(reason, Reason));
 SPILLWAY_WIRE(TransferAbort, SPILLWAY_F(transfer, Transfer), SPILLWAY_F(key, Key), SPILLWAY_F(new_epoch, NewEpoch),
               SPILLWAY_F(reason, Reason));
+SPILLWAY_WIRE(KvGroup, SPILLWAY_F(kind, Kind), SPILLWAY_F(window, Window), SPILLWAY_F(blocks, Blocks));
 SPILLWAY_WIRE(AdapterInfo, SPILLWAY_F(name, Name), SPILLWAY_F(digest, Digest));
 SPILLWAY_WIRE(ReplicaReport, SPILLWAY_F(index, Index), SPILLWAY_F(generation, Generation), SPILLWAY_F(model, Model),
               SPILLWAY_F(kv_id, KvId), SPILLWAY_F(weights_digest, WeightsDigest), SPILLWAY_F(numerics_id, NumericsId),
@@ -136,7 +137,7 @@ SPILLWAY_WIRE(ReplicaReport, SPILLWAY_F(index, Index), SPILLWAY_F(generation, Ge
               SPILLWAY_F(tokens_per_second, TokensPerSecond), SPILLWAY_F(step_base, StepBase), SPILLWAY_F(step_row, StepRow),
               SPILLWAY_F(isa, Isa), SPILLWAY_F(step_context, StepContext), SPILLWAY_F(blocks_head, BlocksHead),
               SPILLWAY_F(blocks_queued, BlocksQueued), SPILLWAY_F(blocks_released, BlocksReleased), SPILLWAY_F(exporting, Exporting),
-              SPILLWAY_F(importing, Importing), SPILLWAY_F(adapters, Adapters));
+              SPILLWAY_F(importing, Importing), SPILLWAY_F(adapters, Adapters), SPILLWAY_F(kv_groups, KvGroups));
 SPILLWAY_WIRE(NodeCounters, SPILLWAY_F(moves_committed, MovesCommitted), SPILLWAY_F(moves_aborted, MovesAborted),
               SPILLWAY_F(streams_restarted, StreamsRestarted), SPILLWAY_F(tokens_lost, TokensLost),
               SPILLWAY_F(streams_finished, StreamsFinished), SPILLWAY_F(streams_failed, StreamsFailed),

@@ -40,6 +40,25 @@ void BatcherState::check() const {
   check_sets();
 }
 
+void BatcherState::check_groups(const BatchChoice& c) const {
+  SPILLWAY_ASSERT(c.more.size() + 1 == groups_.size());
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    const auto& table = c.table_of(g);
+    if (table.empty()) {
+      SPILLWAY_ASSERT(c.computed == 0);
+      continue;
+    }
+    if (groups_[g].kind == core::KvGroupKind::state) {
+      SPILLWAY_ASSERT(table.size() == groups_[g].blocks);
+    } else {
+      SPILLWAY_ASSERT(c.computed <= table.size() * block_tokens);
+    }
+    // What is needed is there, and what no row needs any more is not.
+    const auto first = core::first_kept_block(groups_[g], c.computed);
+    for (std::size_t b = 0; b < table.size(); ++b) SPILLWAY_ASSERT((table[b] == core::no_block) == (b < first));
+  }
+}
+
 void BatcherState::check_stream(const BatchStream& s, std::uint32_t slot, std::vector<std::uint32_t>& tables,
                                 std::vector<std::uint32_t>& pins) const {
   if (s.state != StreamState::ending) SPILLWAY_ASSERT(find_slot({s.key, s.epoch.owner}) == slot);
@@ -47,17 +66,21 @@ void BatcherState::check_stream(const BatchStream& s, std::uint32_t slot, std::v
   std::uint32_t waiting = 0;
   for (const auto& c : s.choices) {
     SPILLWAY_ASSERT((!c.over() && !c.waits) || c.table.empty());
-    SPILLWAY_ASSERT(c.computed <= c.table.size() * block_tokens);
+    check_groups(c);
     SPILLWAY_ASSERT(c.chunk == 0 || (s.in_flight && in_flight_));
     SPILLWAY_ASSERT(c.guesses == 0 || (c.chunk == 1 && c.guesses < info.tokens_per_step_max));
-    SPILLWAY_ASSERT(c.copy_from == core::no_block || c.chunk > 0);
-    for (const auto block : c.table) ++tables[block];
+    SPILLWAY_ASSERT(!c.copying() || c.chunk > 0);
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+      for (const auto block : c.table_of(g)) {
+        if (block != core::no_block) ++tables[block];
+      }
+    }
     if (c.over()) continue;
     ++unfinished;
     waiting += c.waits ? 1 : 0;
     SPILLWAY_ASSERT(s.state == StreamState::ending || c.computed < s.known(c));
     // Rows are only ever written to a block of one table: what this step writes was parted before.
-    if (c.chunk > 0 && c.computed % block_tokens != 0) SPILLWAY_ASSERT(ledger.tables(c.table[c.computed / block_tokens]) == 1);
+    if (c.chunk > 0) SPILLWAY_ASSERT(!shares_written(c));
   }
   SPILLWAY_ASSERT(unfinished == s.unfinished && waiting == s.waiting);
   SPILLWAY_ASSERT(s.unfinished > 0);

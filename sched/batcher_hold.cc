@@ -24,7 +24,7 @@ core::Duration BatcherState::recompute_time(const BatchStream& s, Instant now) c
     if (c.over()) continue;
     time += prefill_time({costs.base, costs.row}, c.computed, admitted_choices_ - s.unfinished, limits.step_tokens_max);
     time += costs.context * static_cast<std::int64_t>(attended_by(0, c.computed)) / 1024;
-    blocks += static_cast<std::uint32_t>(c.table.size());
+    blocks += static_cast<std::uint32_t>(core::held_blocks(groups_, c.computed));
   }
   const std::int64_t released = released_.sum(now);
   const core::Duration wait =
@@ -41,8 +41,7 @@ bool BatcherState::hold(std::uint32_t victim, Instant now, Actions& out) {
     const auto& c = s.choices[i];
     if (c.over()) continue;
     // Only what decodes can be carried: an unfinished prompt would be computed to its end first, and forks part.
-    if (c.computed == 0 || s.limit(i) - c.computed != 1 || c.copy_from != core::no_block) return false;
-    if (c.computed % block_tokens != 0 && ledger.tables(c.table[c.computed / block_tokens]) > 1) return false;
+    if (c.computed == 0 || s.limit(i) - c.computed != 1 || c.copying() || shares_written(c)) return false;
     contexts += c.computed;
   }
   const auto recompute = recompute_time(s, now);

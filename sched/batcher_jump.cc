@@ -91,6 +91,7 @@ void BatcherState::end_step(core::Duration elapsed, bool tell_late, Instant now,
 
 bool BatcherState::steady() const {
   if (info.tokens_per_step_max > 1) return false;  // how many tokens a step makes is not known ahead
+  if (!plain_) return false;                       // blocks are released on the way
   if (!in_flight_ || preempted_ || !exports_.empty() || !ending_.empty() || scheduled_.empty()) return false;
   if (targets_.size() != scheduled_.size() || scheduled_.size() != admitted_choices_) return false;
   for (const auto& [slot, choice] : scheduled_) {

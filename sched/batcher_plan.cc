@@ -109,6 +109,13 @@ bool BatcherState::assign(std::uint32_t slot, std::uint32_t choice, std::uint32_
   auto& s = streams_[slot];
   auto& c = s.choices[choice];
   const std::uint32_t end = c.computed + rows;
+  if (!plain_) {
+    if (!grow_groups(slot, choice, end, now, out)) return false;
+    c.chunk = rows;
+    budget_ -= rows;
+    scheduled_.push_back({slot, choice});
+    return true;
+  }
   while (c.table.size() * block_tokens < end) {
     const auto block = allocate_or_preempt(slot, now, out);
     if (block == core::no_block) return false;
@@ -194,7 +201,7 @@ void BatcherState::adopt(BatchStream& s, std::uint32_t choice) {
   // Somebody else may have computed the next blocks since this stream was admitted. The last known row is always computed here:
   // its logits are needed.
   auto& c = s.choices[choice];
-  for (;;) {
+  while (plain_) {
     const std::uint32_t index = c.computed / block_tokens;
     const std::uint32_t end = (index + 1) * block_tokens;
     if (end >= s.limit(choice)) return;
@@ -250,6 +257,7 @@ bool BatcherState::admit(std::uint32_t slot) {
 }
 
 BatcherState::Match BatcherState::match(const BatchStream& s) const {
+  if (!plain_) return match_groups(s);
   Match m;
   const std::uint32_t in_prompt = s.prompt() / block_tokens;
   const auto held = [&](const core::BlockName& name) { return name && ledger.find(name) != core::no_block; };
@@ -300,6 +308,7 @@ void BatcherState::count_cached(const BatchStream& s, Match& m) const {
 void BatcherState::start(BatchStream& s, const Match& m) {
   s.leader = m.leader;
   s.waiting = m.dependents > 1 ? m.dependents - 1 : 0;
+  if (!plain_) return start_groups(s, m);
   // All hits first: what is allocated next must not evict them.
   for (std::uint32_t i = 0; i < s.choices.size(); ++i) {
     auto& c = s.choices[i];
@@ -325,7 +334,7 @@ void BatcherState::start(BatchStream& s, const Match& m) {
 }
 
 void BatcherState::assign_guesses() {
-  if (info.tokens_per_step_max <= 1) return;
+  if (info.tokens_per_step_max <= 1 || !plain_) return;  // a state cannot be taken back
   for (const auto& e : scheduled_) {
     if (budget_ == 0) return;
     auto& s = streams_[e.slot];
@@ -354,6 +363,7 @@ void BatcherState::emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t
   if (c.copy_from != core::no_block) {
     plan.copies.push_back({c.copy_from, c.table[c.computed / block_tokens], c.computed % block_tokens});
   }
+  plan.copies.insert(plan.copies.end(), c.copies.begin(), c.copies.end());
   const std::uint32_t end = c.computed + c.chunk;
   attended_ += attended_by(c.computed, c.chunk + c.guesses);
   auto& item = plan.items.emplace_back();
@@ -366,7 +376,13 @@ void BatcherState::emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t
   if (c.computed < s.prompt()) item.tokens.assign(at(prompt, c.computed), at(prompt, std::min(end, s.prompt())));
   if (end > s.prompt())
     item.tokens.insert(item.tokens.end(), at(c.tokens, std::max(c.computed, s.prompt()) - s.prompt()), at(c.tokens, end - s.prompt()));
-  item.blocks.assign(c.table.begin(), c.table.begin() + blocks_for(end + c.guesses));
+  const auto covering = [&](std::size_t group) {
+    const auto& table = c.table_of(group);
+    const auto all = groups_[group].kind == core::KvGroupKind::state;
+    return std::vector<BlockId>(table.begin(), all ? table.end() : table.begin() + blocks_for(end + c.guesses));
+  };
+  item.blocks = covering(0);
+  for (std::size_t group = 1; group < groups_.size(); ++group) item.more_blocks.push_back(covering(group));
   const std::size_t before = targets_.size();
   add_targets(s, choice, slot);
   for (std::size_t i = before; i < targets_.size(); ++i) {

@@ -58,7 +58,9 @@ void BatcherState::take_rows(Actions&) {
     c.computed += c.chunk;
     c.chunk = 0;
     c.copy_from = core::no_block;
+    c.copies.clear();
     name_filled(s, c, from, c.computed);
+    if (!plain_) release_behind(c);
     if (s.waiting > 0 && choice == s.leader && c.computed == s.prompt()) fork(s);
     if (s.exporting) exports_.at(s.exporting).touched = true;
   }

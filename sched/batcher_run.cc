@@ -59,11 +59,7 @@ std::optional<core::Error> BatcherState::capacity_refusal(const core::Request& r
   if (unfinished > limits.sequences_max)
     return none(std::to_string(unfinished) + " choices: more than the " + std::to_string(limits.sequences_max) +
                 " sequences of this replica");
-  // The last token generated is never fed back, so its row is not needed.
-  const std::uint64_t shared = prompt / block_tokens;
-  const std::uint64_t rows = request.prompt_only ? prompt : length - 1;
-  const std::uint64_t own = (rows + block_tokens - 1) / block_tokens - shared;
-  const std::uint64_t need = shared + own * unfinished;
+  const std::uint64_t need = capacity_need(request, unfinished);
   if (need > ledger.total())
     return none(std::to_string(length) + " tokens in " + std::to_string(unfinished) + " choices need " + std::to_string(need) +
                 " blocks: more than the pool of " + std::to_string(ledger.total()));
@@ -142,7 +138,11 @@ void BatcherState::on_run(const core::Run& run, Instant now, Actions& out) {
   s.climb_at = now + limits.ageing;
   enqueue(slot);
   std::uint32_t held = 0;
-  while (held < s.prompt_names.size() && ledger.find(s.prompt_names[held]) != core::no_block) ++held;
+  if (plain_) {
+    while (held < s.prompt_names.size() && ledger.find(s.prompt_names[held]) != core::no_block) ++held;
+  } else {
+    held = group_hits(s, s.choices.front(), static_cast<std::uint32_t>(s.prompt_names.size()));
+  }
   s.accepted = {.key = s.key,
                 .epoch = s.epoch,
                 .replica = self,
@@ -261,7 +261,7 @@ core::ReplicaReport BatcherState::report(Instant now) const {
   for (const auto& s : streams_) {
     if (s.state == StreamState::unused || s.state == StreamState::ending) continue;
     std::uint32_t deepest = 0;
-    if (s.state == StreamState::queued) r.blocks_queued += s.blocks_when_begun();
+    if (s.state == StreamState::queued) r.blocks_queued += blocks_when_begun(s);
     for (const auto& c : s.choices) {
       deepest = std::max(deepest, c.over() ? s.prompt() : c.computed);
       if (!c.over()) r.decode_tokens += c.computed;
@@ -278,6 +278,7 @@ core::ReplicaReport BatcherState::report(Instant now) const {
   r.step_context = step_time_.context();
   r.isa = info.isa;
   r.adapters = info.adapters;
+  r.kv_groups = info.kv_groups;
   return r;
 }
 

@@ -149,7 +149,7 @@ void Exports::send_offer(Export& e, std::uint32_t first, Instant now, Actions& o
   for (std::uint32_t i = first; i < e.blocks.size(); ++i) {
     const ExportBlock& block = e.blocks[i].known;
     // A growing block is named later, and a name says that the block is full.
-    offer.blocks.push_back({i, block.rows == block_rows ? block.name : core::BlockName{}, block.first_token, block.rows});
+    offer.blocks.push_back({i, block.rows == block_rows ? block.name : core::BlockName{}, block.first_token, block.rows, block.group});
   }
   if (!e.offered) e.offered_at = now;
   e.offered = true;
@@ -348,6 +348,7 @@ void Exports::send_frames(Export& e, const CacheCore::RowsRead& event, Instant n
   frame.whole_page = event.whole_page;
   frame.first_row = event.first_row;
   frame.header.format = static_cast<core::PageFormat>(replica.page_format);
+  frame.header.group = static_cast<std::uint16_t>(block.known.group);
   frame.header.first_token = block.known.first_token + event.first_row;
   frame.header.rows = static_cast<std::uint16_t>(event.rows);
   if (event.data) frame.header.checksum = core::checksum64(*event.data);
@@ -377,7 +378,8 @@ void Exports::on(const ExportFrozen& event, Instant now, Actions& out) {
   for (const ExportBlock& block : event.blocks) {
     const std::uint32_t ordinal = e->ordinals.at(block.ordinal);
     e->blocks[ordinal].dropped = false;
-    handoff.blocks.push_back({ordinal, block.rows == block_rows ? block.name : core::BlockName{}, block.first_token, block.rows});
+    handoff.blocks.push_back(
+        {ordinal, block.rows == block_rows ? block.name : core::BlockName{}, block.first_token, block.rows, block.group});
   }
   handoff.run = event.run;
   handoff.run.epoch = e->move.new_epoch;

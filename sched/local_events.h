@@ -23,11 +23,13 @@ struct ExportBlock {
   BlockId block = core::no_block;
   core::BlockName name;  ///< zero when not full or not yet named
   std::uint32_t first_token = 0;
-  std::uint32_t rows = 0;  ///< rows computed so far
+  std::uint32_t rows = 0;   ///< rows computed so far
+  std::uint32_t group = 0;  ///< KV group (core/messages.h, TransferBlock)
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("ordinal", s.ordinal), v("block", s.block), v("name", s.name), v("first_token", s.first_token), v("rows", s.rows);
+    v("group", s.group);
   }
 };
 
@@ -114,7 +116,7 @@ struct ExportFrozen {
   TransferId transfer;
   core::Run run;
   std::vector<ExportBlock> blocks;
-  std::vector<std::vector<std::uint32_t>> tables;  ///< per choice: ordinals in order of position
+  std::vector<std::vector<std::uint32_t>> tables;  ///< per choice and KV group: ordinals in order of position
   std::vector<std::uint32_t> rows;                 ///< per choice: rows computed
 
   template <class Self, class V>

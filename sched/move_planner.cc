@@ -19,7 +19,7 @@ constexpr std::size_t victims_max = 16;       // the shortest streams are compar
 /// Blocks that are lacking at a pressed replica: for the head of the queue, for the growth of twice `exhaustion`, and what counts as full.
 std::uint64_t blocks_lacking(const MoveReplica& r, const MoveLimits& limits) {
   const auto window = static_cast<std::uint64_t>(std::max<std::int64_t>(limits.exhaustion.count() / 1'000'000, 0)) * 2;
-  const std::uint64_t grown = growth(r) * window / 1000 / block_tokens;
+  const std::uint64_t grown = growth(r) * window / 1000 / block_tokens * r.growing_groups;
   const std::uint64_t low = std::uint64_t{r.blocks_total} * limits.free_low_permille / 1000;
   const std::uint64_t wanted = (r.queued > 0 ? r.blocks_head : 0) + std::max(grown, low);
   return wanted - std::min(wanted, r.free_soon());
@@ -50,7 +50,7 @@ class Planner {
       d.destination = to.replica;
       d.reason = MoveReason::exhaustion;
       d.downtime = view_.costs.downtime;
-      d.interference = copy_time(r, std::min<std::uint64_t>(s.blocks, (tokens + block_tokens - 1) / block_tokens), view_.costs);
+      d.interference = copy_time(r, std::min<std::uint64_t>(s.blocks, (tokens + block_tokens - 1) / block_tokens * r.groups), view_.costs);
       d.freeness_source = freeness(r);
       d.freeness_destination = freeness(to);
       const Duration cost = d.downtime + d.interference;  // all wait for its blocks while they are copied
@@ -265,7 +265,8 @@ class Planner {
       d.at_source = at_source;
       d.at_destination = answer_there(s, to);
       const std::uint64_t tokens = uncached(s, at);
-      const Duration copy = copy_time(r, std::min<std::uint64_t>(s.blocks, (tokens + block_tokens - 1) / block_tokens), view_.costs);
+      const Duration copy =
+          copy_time(r, std::min<std::uint64_t>(s.blocks, (tokens + block_tokens - 1) / block_tokens * r.groups), view_.costs);
       const Duration again = prompt_delay(to, to.ahead_tokens + tokens, view_.step_tokens);
       const bool carried = to.kv_id == r.kv_id && copy + view_.costs.downtime < again;
       d.road = carried ? MoveRoad::move : MoveRoad::recompute;

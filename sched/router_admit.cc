@@ -4,6 +4,7 @@
 
 #include "core/assert.h"
 #include "core/step.h"
+#include "sched/group_blocks.h"
 #include "sched/router_state.h"
 
 namespace spillway::sched {
@@ -32,12 +33,6 @@ std::string feature_names(std::uint64_t bits) {
     all += bit < names.size() ? std::string(names[bit]) : "feature bit " + text(bit);
   }
   return all;
-}
-
-/// Blocks for `length` tokens of each of `choices` choices that share the prompt's full blocks. The last token is never fed back.
-std::uint64_t blocks_for(std::uint64_t prompt, std::uint64_t length, std::uint64_t choices) {
-  const std::uint64_t shared = prompt / block_tokens;
-  return shared + ((length - 1 + block_tokens - 1) / block_tokens - shared) * choices;
 }
 
 }  // namespace
@@ -113,8 +108,12 @@ core::Result<bool> RouterState::fit_tokens_max(const core::Request& request, std
     return fail(Errc::bad_argument,
                 "the prompt has " + text(prompt) + " tokens, the context of the model " + text(context) + ": one must be left to generate");
   }
+  // The last token is never fed back.
+  const auto blocks_for = [&](std::uint64_t length) {
+    return capacity_blocks(replicas.kv_groups, prompt, length - 1, choices, limits.placement.step_tokens);
+  };
   if (request.prompt_only) {
-    const std::uint64_t own = (prompt + block_tokens - 1) / block_tokens;
+    const std::uint64_t own = blocks_for(prompt + 1);
     if (own > blocks)
       return fail(Errc::no_capacity, text(prompt) + " tokens: " + text(own) + " blocks, and the largest replica has " + text(blocks));
     return true;
@@ -122,12 +121,19 @@ core::Result<bool> RouterState::fit_tokens_max(const core::Request& request, std
   const bool open = tokens_max == 0;
   const std::uint64_t wanted = std::min<std::uint64_t>(open ? limits.output_tokens_max : tokens_max, context - prompt);
   tokens_max = static_cast<std::uint32_t>(wanted);
-  const std::uint64_t needed = blocks_for(prompt, prompt + (open ? 1 : wanted), choices);
+  const std::uint64_t needed = blocks_for(prompt + (open ? 1 : wanted));
   if (needed > blocks) {
     return fail(Errc::no_capacity, text(prompt) + " + " + text(open ? 1 : wanted) + " tokens, " + text(choices) +
                                        " choices: " + text(needed) + " blocks, and the largest replica has " + text(blocks));
   }
-  if (open) {
+  if (open && !core::only_full(replicas.kv_groups)) {
+    std::uint64_t most = 1;  // fits
+    for (std::uint64_t over = wanted + 1; over - most > 1;) {
+      const std::uint64_t middle = most + (over - most) / 2;
+      (blocks_for(prompt + middle) <= blocks ? most : over) = middle;
+    }
+    tokens_max = static_cast<std::uint32_t>(most);
+  } else if (open) {
     const std::uint64_t shared = prompt / block_tokens;
     const std::uint64_t length = (shared + (blocks - shared) / choices) * block_tokens + 1;
     tokens_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, length - prompt));

@@ -3,6 +3,7 @@
 
 #include "core/assert.h"
 #include "core/step.h"
+#include "sched/group_blocks.h"
 #include "sched/placement_draw.h"
 #include "sched/router_state.h"
 
@@ -36,6 +37,16 @@ PlacementRequest RouterState::needs(const RouterStream& s) const {
     blocks += (prompt + choice.tokens.size()) / block_tokens + 1 - shared;
     request.output_tokens += s.request->tokens_max - std::min<std::uint64_t>(s.request->tokens_max, choice.tokens.size());
   }
+  if (const auto& groups = views.of(request.model).kv_groups; !core::only_full(groups)) {
+    std::uint64_t longest = 0;
+    std::uint64_t alive = 0;
+    for (const RouterChoice& choice : s.choices) {
+      if (choice.finish != core::FinishReason::none) continue;
+      ++alive;
+      longest = std::max<std::uint64_t>(longest, choice.tokens.size());
+    }
+    blocks = capacity_blocks(groups, prompt, prompt + longest + 1, alive, limits.placement.step_tokens);
+  }
   request.blocks = static_cast<std::uint32_t>(blocks);
   return request;
 }
@@ -62,6 +73,7 @@ void RouterState::look_at(const RouterStream& s, const ModelReplica& entry, Inst
   view.dispatches = static_cast<std::uint32_t>(replica.in_flight.size());
   view.decode_tokens = report.decode_tokens;
   view.cached_tokens = NodeViews::cached_tokens(replica, s.names, static_cast<std::uint32_t>(s.choices.size()));
+  if (keeps_state(report.kv_groups)) view.cached_tokens = 0;
   view.names = replica.names.size();
   view.step = replica.step();
 }

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "core/assert.h"
+#include "sched/group_blocks.h"
 #include "sched/router_state.h"
 
 /// Hands the router's view to the planner and carries its moves out by the moves that exist.
@@ -53,6 +54,8 @@ MoveReplica RouterState::move_replica(const ModelReplica& entry, Instant now) co
   r.decode_tokens = std::min(tokens_max, report.decode_tokens);
   r.tokens_per_second = report.tokens_per_second;
   r.page_bytes = report.page_bytes;
+  r.groups = static_cast<std::uint32_t>(core::kv_groups_or_full(report.kv_groups).size());
+  r.growing_groups = growing_groups(report.kv_groups);
   r.exports = report.exporting > 0;
   r.imports = report.importing > 0;
   r.leaving = report.exporting;
@@ -91,7 +94,7 @@ MoveView RouterState::move_view(core::ModelId model, Instant now) const {
   view.cached = [this](const StreamKey& key, core::ReplicaRef ref) {
     const ReplicaView* replica = views.find(ref);
     const auto s = streams.find(key);
-    if (replica == nullptr || s == streams.end()) return std::uint64_t{0};
+    if (replica == nullptr || s == streams.end() || keeps_state(replica->report.kv_groups)) return std::uint64_t{0};
     return NodeViews::cached_tokens(*replica, s->second.names, static_cast<std::uint32_t>(s->second.choices.size()));
   };
   std::map<core::NodeId, std::uint32_t> leaving;

@@ -70,6 +70,17 @@ BOOST_AUTO_TEST_CASE(pools_too_small_for_all_preempt_and_lose_nothing) {
   BOOST_TEST(sum.finished > 1000U);
 }
 
+BOOST_AUTO_TEST_CASE(windows_and_states_lose_nothing_either) {
+  const auto sum = play({.blocks = 90, .streams = 40, .groups = true}, 120);
+  BOOST_TEST(sum.finished > 2000U);
+  BOOST_TEST(sum.preemptions > 100U);
+  BOOST_TEST(sum.copies > 1000U);
+  BOOST_TEST(sum.forks > 500U);
+  BOOST_TEST(sum.moves > 1000U);
+  BOOST_TEST(sum.thaws > 500U);
+  BOOST_TEST(sum.prefix_hit_tokens > 10000U);
+}
+
 BOOST_AUTO_TEST_CASE(without_faults_every_stream_finishes) {
   const auto sum = play({.blocks = 64, .streams = 50, .faults = false}, 30);
   BOOST_TEST(sum.finished == 30U * 50U);

@@ -27,9 +27,28 @@ WorldCounts& WorldCounts::operator+=(const WorldCounts& o) {
   return *this;
 }
 
+namespace {
+/// One model, the same on both nodes.
+std::vector<core::KvGroup> draw_groups(Random& random) {
+  const core::KvGroup window{core::KvGroupKind::window, 1 + random.below(50), 0};
+  const core::KvGroup state{core::KvGroupKind::state, 0, 1 + random.below(2)};
+  switch (random.below(7)) {
+    case 0: return {{}, window};
+    case 1: return {window};
+    case 2: return {window, {}, {}};
+    case 3: return {{}, state};
+    case 4: return {state};
+    case 5: return {state, window, {}};
+    default: return {};
+  }
+}
+}  // namespace
+
 World::World(const WorldOptions& options) : options_(options), random_(options.seed), owners_{{101}, {102}} {
+  const auto groups = options.groups ? draw_groups(random_) : std::vector<core::KvGroup>{};
   for (std::uint32_t n = 0; n < 2; ++n) {
     core::ReplicaInfo info;
+    info.kv_groups = groups;
     info.vocabulary = vocabulary;
     info.context_max = 4096;
     info.blocks = options.blocks;
@@ -46,7 +65,7 @@ World::World(const WorldOptions& options) : options_(options), random_(options.s
     limits.hold_max = random_.one_in(2) ? 0ms : 1ms * (1 + random_.below(20));
     auto& node = nodes_.emplace_back();
     node.core = std::make_unique<BatcherCore>(core::ReplicaRef{{n + 1}, 0}, core::Incarnation{n + 7}, info, limits);
-    node.worker = std::make_unique<FakeWorker>(options.blocks);
+    node.worker = std::make_unique<FakeWorker>(options.blocks, groups);
   }
 }
 

@@ -23,6 +23,7 @@ struct WorldOptions {
   std::uint32_t tokens_max = 60;
   bool faults = true;  ///< cancels, deadlines, dead owners, failing workers
   bool moves = true;
+  bool groups = false;  ///< models with other KV groups than one of full attention
 };
 
 struct WorldCounts {

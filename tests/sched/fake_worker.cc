@@ -77,18 +77,57 @@ void FakeWorker::compute(const core::StepItem& item, std::vector<std::uint8_t>& 
   must(end <= s.tokens.size(), "an item stays within the known tokens");
   const std::uint32_t guesses = item.samples.size() == 1 ? item.samples[0].tokens_max - 1 : 0;
   must(guesses == 0 || item.tokens.size() == 1, "guesses follow a single row");
-  must(item.blocks.size() == (end + guesses + block_tokens - 1) / block_tokens, "a table covers the positions up to the end of the item");
-  for (std::uint32_t p = 0; p < item.first_position; ++p)
-    must(pages.at(item.blocks[p / block_tokens])[p % block_tokens] == s.chain[p], "the rows before an item are those of its tokens");
-  for (std::uint32_t p = item.first_position; p < end; ++p) {
+  const auto kv_groups = core::kv_groups_or_full(groups);
+  must(item.more_blocks.size() + 1 == kv_groups.size(), "an item has a table for each KV group");
+  for (std::uint32_t p = item.first_position; p < end; ++p)
     must(item.tokens[p - item.first_position] == s.tokens[p], "the tokens of an item are those of its positions");
-    pages.at(item.blocks[p / block_tokens])[p % block_tokens] = s.chain[p];
-  }
-  for (std::uint32_t b = item.first_position / block_tokens; b * block_tokens < end + guesses; ++b) {
-    must(written.at(item.blocks[b]) == 0, "no two items of a step write to one block");
-    written[item.blocks[b]] = 1;
+  for (std::size_t g = 0; g < kv_groups.size(); ++g) {
+    const auto& blocks = g == 0 ? item.blocks : item.more_blocks[g - 1];
+    const bool state = kv_groups[g].kind == core::KvGroupKind::state;
+    must(blocks.size() == (state ? kv_groups[g].blocks : (end + guesses + block_tokens - 1) / block_tokens),
+         "a table covers the positions up to the end of the item");
+    check_group(kv_groups[g], blocks, s, item.first_position);
+    write_group(kv_groups[g], blocks, s, item.first_position, end, written);
+    for (std::uint32_t b = end / block_tokens + 1; !state && b * block_tokens < end + guesses; ++b) written[blocks[b]] = 1;
   }
   rows += item.tokens.size();
+}
+
+void FakeWorker::check_group(const core::KvGroup& group, const std::vector<core::BlockId>& blocks, const Sequence& s,
+                             std::uint32_t first) const {
+  if (first == 0) return;
+  if (group.kind == core::KvGroupKind::state) {
+    for (const auto block : blocks) {
+      for (const auto row : pages.at(block)) must(row == s.chain[first - 1], "a state is that of the row before");
+    }
+    return;
+  }
+  const std::uint32_t from = group.kind == core::KvGroupKind::window && first + 1 > group.window ? first + 1 - group.window : 0;
+  for (std::uint32_t p = from; p < first; ++p)
+    must(pages.at(blocks[p / block_tokens])[p % block_tokens] == s.chain[p], "the rows before an item are those of its tokens");
+  for (std::uint32_t b = 0; b < from / block_tokens; ++b) must(blocks[b] == core::no_block, "blocks behind the window are released");
+}
+
+void FakeWorker::write_group(const core::KvGroup& group, const std::vector<core::BlockId>& blocks, const Sequence& s, std::uint32_t first,
+                             std::uint32_t end, std::vector<std::uint8_t>& written) {
+  if (group.kind == core::KvGroupKind::state) {
+    for (const auto block : blocks) {
+      must(written.at(block) == 0, "no two items of a step write to one block");
+      written[block] = 1;
+      pages[block].fill(s.chain[end - 1]);
+    }
+    return;
+  }
+  for (std::uint32_t p = first; p < end; ++p) pages.at(blocks[p / block_tokens])[p % block_tokens] = s.chain[p];
+  for (std::uint32_t b = first / block_tokens; b * block_tokens < end; ++b) {
+    must(written.at(blocks[b]) == 0, "no two items of a step write to one block");
+    written[blocks[b]] = 1;
+  }
+}
+
+Row FakeWorker::last_row(const core::StepItem& item, std::uint32_t last) const {
+  const bool state = core::kv_groups_or_full(groups)[0].kind == core::KvGroupKind::state;
+  return state ? pages[item.blocks[0]][0] : pages[item.blocks[last / block_tokens]][last % block_tokens];
 }
 
 /// Some guesses are right, the others leave rows behind that are nobody's.
@@ -117,7 +156,7 @@ core::StepResult FakeWorker::run(const core::StepPlan& plan) {
   result.step = plan.step;
   for (const auto& opened : plan.opens) open(opened);
   for (const auto& copy : plan.copies) {
-    must(copy.from != copy.to && copy.rows > 0 && copy.rows < block_tokens, "a copy is of a growing block");
+    must(copy.from != copy.to && copy.rows > 0 && copy.rows <= block_tokens, "a copy is of a growing block, or of a state");
     pages.at(copy.to).fill(~Row{0});
     for (std::uint32_t r = 0; r < copy.rows; ++r) pages[copy.to][r] = pages.at(copy.from)[r];
   }
@@ -131,7 +170,7 @@ core::StepResult FakeWorker::run(const core::StepPlan& plan) {
   }
   for (const auto& item : plan.items) {
     const std::uint32_t last = item.first_position + static_cast<std::uint32_t>(item.tokens.size()) - 1;
-    const Row row = pages[item.blocks[last / block_tokens]][last % block_tokens];
+    const Row row = last_row(item, last);
     for (const auto& target : item.samples) {
       must(open_.contains(target.sequence), "a token is drawn for an open sequence");
       auto& s = open_.at(target.sequence);

@@ -53,7 +53,7 @@ std::vector<core::BlockName> names_of(const core::Request& request, const std::v
 
 class FakeWorker {
  public:
-  explicit FakeWorker(std::uint32_t blocks) : pages(blocks) {}
+  explicit FakeWorker(std::uint32_t blocks, std::vector<core::KvGroup> kv_groups = {}) : pages(blocks), groups(std::move(kv_groups)) {}
 
   /// Executes a plan. Every rule a plan must keep is checked; the first broken one is a fatal error of the test.
   core::StepResult run(const core::StepPlan& plan);
@@ -61,6 +61,8 @@ class FakeWorker {
   void crash();
 
   std::vector<Page> pages;
+  /// Rows of a window are needed as long as it reaches; a state is the row of the last position, in all rows of all its blocks.
+  std::vector<core::KvGroup> groups;
   std::uint64_t copies = 0;
   std::uint64_t rows = 0;
   std::uint64_t steps = 0;
@@ -83,6 +85,10 @@ class FakeWorker {
     }
   };
   void open(const core::SequenceOpen& open);
+  void check_group(const core::KvGroup& group, const std::vector<core::BlockId>& blocks, const Sequence& s, std::uint32_t first) const;
+  void write_group(const core::KvGroup& group, const std::vector<core::BlockId>& blocks, const Sequence& s, std::uint32_t first,
+                   std::uint32_t end, std::vector<std::uint8_t>& written);
+  Row last_row(const core::StepItem& item, std::uint32_t last) const;
   void guess(const core::StepItem& item, const core::SampleTarget& target, Row row, Sequence& s, core::StepResult& result);
   void compute(const core::StepItem& item, std::vector<std::uint8_t>& written);
 

@@ -158,6 +158,7 @@ const OfferCase offer_cases[] = {
        o.blocks[1].name = core::BlockName{{1, 1}};
      }},
     {"not loaded here", [](auto& o) { o.destination.index = 3; }},
+    {"of KV group 1", [](auto& o) { o.blocks[1].group = 1; }},
     {"the adapter 'sport' is not loaded here: there is news", [](auto& o) { o.adapter = "sport"; }},
     {"kv_id", [](auto& o) { o.adapter = "news"; }},  // and the KvId without it
 };
@@ -175,6 +176,7 @@ const FrameCase frame_cases[] = {
     {"from row", [](auto& f) { f.whole_page = false, f.first_row = 4000000000U; }},
     {"unknown version or layout", [](auto& f) { f.header.version = 2; }},
     {"unknown version or layout", [](auto& f) { f.header.layout = 2; }},
+    {"a page of KV group 1", [](auto& f) { f.header.group = 1; }},
     {"page format", [](auto& f) { f.header.format = core::PageFormat::raw32; }},
     {"at position", [](auto& f) { f.header.first_token = 16; }},
     {"are due", [](auto& f) { f.payload_bytes = 1U << 30; }},

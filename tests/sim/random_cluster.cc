@@ -76,6 +76,15 @@ RandomCase random_case(const RandomCluster& shape, std::uint64_t seed) {
       replica.info.adapters = {{"a", {1, 1}}, {"b", {1, 2}}};
     }
   }
+  std::vector<core::KvGroup> groups;
+  if (const auto kind = kinds.below(16); kind < 3) {
+    groups = kind == 0   ? std::vector<core::KvGroup>{{}, {core::KvGroupKind::window, between(kinds, 8, 60), 0}}
+             : kind == 1 ? std::vector<core::KvGroup>{{}, {core::KvGroupKind::state, 0, 1}}
+                         : std::vector<core::KvGroup>{{core::KvGroupKind::window, between(kinds, 8, 60), 0}};
+  }
+  for (auto& node : made.plan.nodes) {
+    for (auto& replica : node.replicas) replica.info.kv_groups = groups;
+  }
   made.plan.batcher.hold_max = kinds.below(2) * std::chrono::milliseconds(between(kinds, 20, 400));
   made.plan.batcher.sequences_max = between(random, 3, 24);
   made.plan.batcher.queue_max = between(random, 4, 40);
