@@ -10,6 +10,7 @@ using core::Errc;
 
 /// A channel is a name, not a text.
 constexpr std::size_t supersedes_bytes_max = 256;
+constexpr std::size_t adapter_bytes_max = 256;
 
 core::Error over(const std::string& what, std::uint64_t value, std::uint64_t limit, const std::string& key) {
   return {Errc::bad_argument,
@@ -39,6 +40,14 @@ core::Result<void> check_limits(const core::Submit& submit, const SubmitLimits& 
   if (submit.supersedes.size() > supersedes_bytes_max) {
     return core::fail(Errc::bad_argument, "supersedes: " + std::to_string(submit.supersedes.size()) + " bytes, want at most " +
                                               std::to_string(supersedes_bytes_max) + ": name the channel shorter");
+  }
+  if (submit.adapter.size() > adapter_bytes_max) {
+    return core::fail(Errc::bad_argument, "adapter: a name of " + std::to_string(submit.adapter.size()) + " bytes, want at most " +
+                                              std::to_string(adapter_bytes_max));
+  }
+  if (submit.prompt_only && (submit.tokens_max != 0 || submit.choices != 1)) {
+    return core::fail(Errc::bad_argument, "prompt_only: a request without output has max_tokens 0 and n 1, not " +
+                                              std::to_string(submit.tokens_max) + " and " + std::to_string(submit.choices));
   }
   const auto& s = submit.sampling;
   if (!(s.temperature >= 0.0F) || s.temperature > 100.0F) return core::fail(Errc::bad_argument, "temperature: want a number from 0 to 100");
@@ -182,6 +191,8 @@ core::Result<sched::RouterCore::Admit> prepare(const core::Submit& submit, const
   request->required = required_features(*request);
   request->traceparent = submit.traceparent;
   request->supersedes = submit.supersedes;
+  request->prompt_only = submit.prompt_only;
+  request->adapter = submit.adapter;
 
   sched::RouterCore::Admit admit;
   admit.tenant_name = owner->name;
@@ -191,7 +202,8 @@ core::Result<sched::RouterCore::Admit> prepare(const core::Submit& submit, const
   admit.resumed = submit.resumed;
   admit.resume = submit.resume;
   admit.resume.choices.resize(submit.resumed ? submit.choices : 0);
-  if (!submit.resumed) admit.alternatives = alternatives(submit, setup, *owner, *model);
+  // The ladder's other models do not have its adapter.
+  if (!submit.resumed && submit.adapter.empty()) admit.alternatives = alternatives(submit, setup, *owner, *model);
   return admit;
 }
 

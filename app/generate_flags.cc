@@ -33,6 +33,9 @@ void GenerateFlags::add(CLI::App& command) {
   command.add_option("--class", service_class, "live, interactive or batch")->check(CLI::IsMember({"live", "interactive", "batch"}));
   command.add_option("--deadline-ms", deadline_ms, "The answer is worthless after this; refused at once when it cannot be met");
   command.add_option("--supersedes", supersedes, "Channel: cancels its unfinished requests, and is cancelled by its next one");
+  command.add_option("--adapter", adapter, "Adapter of the model, by name");
+  command.add_flag("--prompt-only", prompt_only, "Compute the prompt and answer nothing (scoring, or to have it cached)")
+      ->excludes("--max-tokens");
   command.add_option("--request-id", request_id, "32 hex digits; default: drawn at random");
   command.add_flag("--json", json, "Print one JSON value");
 }
@@ -45,7 +48,8 @@ core::Result<sdk::Request> GenerateFlags::request() const {
   sdk::Request made;
   if (!embedded()) made.model = model;
   made.n = choices;
-  made.max_tokens = max_tokens;
+  made.max_tokens = prompt_only ? 0 : max_tokens;
+  made.prompt_only = prompt_only;
   made.temperature = temperature;
   made.top_k = top_k;
   made.top_p = top_p;
@@ -66,6 +70,7 @@ core::Result<sdk::Request> GenerateFlags::request() const {
   made.service_class = static_cast<sdk::ServiceClass>(parsed);
   made.deadline = std::chrono::milliseconds(deadline_ms);
   made.supersedes = supersedes;
+  made.adapter = adapter;
   made.request_id = request_id;
   return made;
 }

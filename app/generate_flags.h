@@ -30,10 +30,12 @@ struct GenerateFlags {
   std::uint32_t choices = 1;
   std::vector<std::string> stop;
   bool ignore_eos = false;
+  bool prompt_only = false;
   std::uint32_t logprobs = 0;
   std::string service_class = "interactive";
   std::uint32_t deadline_ms = 0;
   std::string supersedes;
+  std::string adapter;
   std::string request_id;
   bool json = false;
   CLI::App* app = nullptr;

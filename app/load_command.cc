@@ -81,8 +81,6 @@ core::Result<sim::LoadedWorkload> workload_of(const LoadFlags& flags) {
     ready->workload = std::move(cut.workload);
     ready->notes.push_back("what arrives after " + sim::number_text(flags.duration_s) + " s was not sent: " + cut.note.text);
   }
-  const auto scoring = std::count_if(requests.begin(), requests.end(), [](const auto& r) { return r.output_tokens == 0; });
-  if (scoring > 0) ready->notes.push_back(std::to_string(scoring) + " requests without output were sent with one token of output");
   return ready;
 }
 

@@ -91,7 +91,8 @@ sdk::Request LoadRun::request_of(std::uint32_t index) const {
   sdk::Request request;
   request.prompt_tokens = prompts_.make(index);
   request.model = target_.models.at(r.model);
-  request.max_tokens = std::max(1U, r.output_tokens);
+  request.max_tokens = r.output_tokens;
+  request.prompt_only = r.output_tokens == 0;
   request.ignore_eos = true;
   request.service_class = static_cast<sdk::ServiceClass>(r.service_class);
   request.deadline = std::chrono::ceil<milliseconds>(nanoseconds(r.deadline_ns));

@@ -112,6 +112,7 @@ sched::BatcherLimits batcher_limits(const Cluster& cluster) {
   limits.admission = admission_policy(cluster.batching.admission);
   limits.growth_blocks = cluster.batching.growth_blocks;
   limits.reserve_blocks = cluster.batching.reserve_blocks;
+  limits.hold_max = cluster.spill.enabled ? cluster.spill.hold : core::Duration{0};
   limits.answer_quantile_permille = cluster.batching.answer_quantile_percent * 10;
   limits.token_costs = {cluster.batching.input_token_cost, cluster.batching.output_token_cost};
   limits.tpot = {cluster.live.tpot, cluster.interactive.tpot, cluster.batch.tpot};

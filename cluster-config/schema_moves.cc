@@ -35,6 +35,10 @@ constexpr KeySpec spill[] = {
     count<Spill, &Spill::moves_per_stream_max>("moves_per_stream_max", "moves", 0, 1000,
                                                "How often a stream may be moved; drains and operators may still move it.",
                                                "moves_per_stream_max = 2"),
+    time<&Spill::hold>("hold", 0, 10 * s,
+                       "A stream that has to give up its blocks is held for so long at most, to be moved away where that is cheaper "
+                       "than computing it again; 0 = never.",
+                       "hold = \"300ms\""),
     time<&Spill::cool_down>("cool_down", 0, 3600 * s, "Time between two moves of a stream.", "cool_down = \"5s\""),
     count<Spill, &Spill::leaving_max>("leaving_max", "moves", 1, 1024, "Moves at once away from one node.", "leaving_max = 4"),
     count<Spill, &Spill::arriving_max>("arriving_max", "moves", 1, 1024, "Moves at once to one node.", "arriving_max = 4"),

@@ -95,6 +95,12 @@ std::string Sha256::finish_hex() {
   return text;
 }
 
+BlockName root_name(const TenantSecret& secret, std::string_view adapter) {
+  if (adapter.empty()) return {};
+  Digest128 digest(secret);
+  return {digest.add_text("adapter").add_text(adapter).finish()};
+}
+
 BlockName block_name(const TenantSecret& secret, std::uint64_t salt, const BlockName& parent, std::span<const TokenId> tokens) {
   // One flat buffer and one call: this runs for every 16 tokens of every prompt.
   unsigned char input[24 + 4 * 256];

@@ -59,7 +59,9 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 
-/// Name of a full block: keyed digest of (salt, parent name, tokens). `parent` is zero for the first block.
+/// Parent of the first block of a stream under an adapter: blocks of different adapters never have one name. Zero without adapter.
+BlockName root_name(const TenantSecret& secret, std::string_view adapter);
+/// Name of a full block: keyed digest of (salt, parent name, tokens). `parent` is root_name for the first block.
 BlockName block_name(const TenantSecret& secret, std::uint64_t salt, const BlockName& parent, std::span<const TokenId> tokens);
 
 /// Seed of a request that set none: keyed digest of (tenant, request id), so every router draws the same.

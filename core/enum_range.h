@@ -34,6 +34,8 @@ template <>
 inline constexpr auto enum_max<NodeState> = NodeState::down;
 
 template <>
+inline constexpr auto enum_max<KvGroupKind> = KvGroupKind::state;
+template <>
 inline constexpr auto enum_max<Rung::Kind> = Rung::Kind::defer;
 
 }  // namespace spillway::core

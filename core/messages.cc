@@ -20,6 +20,7 @@ constexpr std::array<MessageTraits, message_types> all_traits{{
     {"OperatorMove", Lane::control, Part::router}, {"OperatorMoveDone", Lane::control, Part::router},
     {"StatusAsk", Lane::control, Part::router},    {"StatusPart", Lane::control, Part::router},
     {"QuotaAsk", Lane::control, Part::router},     {"QuotaReply", Lane::control, Part::router},
+    {"RunHeld", Lane::token, Part::router},
 }};
 
 }  // namespace

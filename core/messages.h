@@ -9,9 +9,11 @@
 #include <variant>
 #include <vector>
 
+#include "core/adapter.h"
 #include "core/bytes.h"
 #include "core/error.h"
 #include "core/ids.h"
+#include "core/kv_groups.h"
 #include "core/page.h"
 #include "core/request.h"
 #include "core/run_messages.h"
@@ -136,10 +138,11 @@ struct TransferBlock {
   BlockName name;                 ///< zero when not full or not yet named
   std::uint32_t first_token = 0;  ///< position of row 0
   std::uint32_t rows = 0;         ///< rows computed so far
+  std::uint32_t group = 0;        ///< KV group. Of a state `first_token` counts its blocks, and rows are none until it is frozen
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
-    v("ordinal", s.ordinal), v("name", s.name), v("first_token", s.first_token), v("rows", s.rows);
+    v("ordinal", s.ordinal), v("name", s.name), v("first_token", s.first_token), v("rows", s.rows), v("group", s.group);
   }
   friend bool operator==(const TransferBlock&, const TransferBlock&) = default;
 };
@@ -160,12 +163,13 @@ struct Offer {
   std::uint64_t required = 0;  ///< bits of Feature
   std::uint32_t choices = 1;
   std::vector<TransferBlock> blocks;
+  std::string adapter;  ///< that the stream runs under; kv_id is the one under it
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("transfer", s.transfer), v("key", s.key), v("new_epoch", s.new_epoch), v("owner", s.owner), v("source", s.source);
     v("destination", s.destination), v("kv_id", s.kv_id), v("numerics_id", s.numerics_id), v("format", s.format);
-    v("page_bytes", s.page_bytes), v("required", s.required), v("choices", s.choices), v("blocks", s.blocks);
+    v("page_bytes", s.page_bytes), v("required", s.required), v("choices", s.choices), v("blocks", s.blocks), v("adapter", s.adapter);
   }
 };
 
@@ -240,7 +244,7 @@ struct Handoff {
   TransferId transfer;
   Run run;
   std::vector<TransferBlock> blocks;               ///< final state of every ordinal still held
-  std::vector<std::vector<std::uint32_t>> tables;  ///< per choice: ordinals in order of position (empty for a finished choice)
+  std::vector<std::vector<std::uint32_t>> tables;  ///< per choice and KV group: ordinals in order of position (empty for a finished choice)
   std::vector<std::uint32_t> rows;                 ///< per choice: rows computed
 
   template <class Self, class V>
@@ -311,6 +315,8 @@ struct ReplicaReport {
   std::uint32_t blocks_released = 0;  ///< by choices that ended in the last ten seconds
   std::uint32_t exporting = 0;        ///< streams that are being moved away
   std::uint32_t importing = 0;        ///< streams that are arriving
+  std::vector<AdapterInfo> adapters;  ///< that it serves; kv_id and weights_digest are those without one
+  std::vector<KvGroup> kv_groups;     ///< as in ReplicaInfo
 
   /// A replica that has never loaded says nothing but its model: what it has and lacks is not known yet.
   bool told() const { return blocks_total != 0; }
@@ -324,7 +330,8 @@ struct ReplicaReport {
     v("decode_tokens", s.decode_tokens), v("tokens_per_second", s.tokens_per_second), v("step_base", s.step_base),
         v("step_row", s.step_row);
     v("isa", s.isa), v("step_context", s.step_context), v("blocks_head", s.blocks_head), v("blocks_queued", s.blocks_queued);
-    v("blocks_released", s.blocks_released), v("exporting", s.exporting), v("importing", s.importing);
+    v("blocks_released", s.blocks_released), v("exporting", s.exporting), v("importing", s.importing), v("adapters", s.adapters),
+        v("kv_groups", s.kv_groups);
   }
   friend bool operator==(const ReplicaReport&, const ReplicaReport&) = default;
 };
@@ -341,7 +348,7 @@ struct NodeCounters {
   std::uint64_t export_blocks = 0;
   std::uint64_t export_bytes = 0;
   std::uint64_t imports_committed = 0;
-  std::uint64_t preemptions = 0;
+  std::uint64_t preemptions = 0;  ///< streams returned for want of blocks: computed again
   std::uint64_t tokens_generated = 0;
   std::uint64_t prefix_hit_tokens = 0;
   std::uint64_t rungs_shorter = 0;  ///< requests that this node admitted with a shorter answer than asked for
@@ -350,6 +357,8 @@ struct NodeCounters {
   std::uint64_t refused_quota = 0;
   std::uint64_t refused_deadline = 0;
   std::uint64_t streams_superseded = 0;  ///< cancelled because a newer request of their channel came
+  std::uint64_t streams_scored = 0;      ///< of streams_finished: without output
+  std::uint64_t preemptions_moved = 0;   ///< streams held for want of blocks and moved away
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -359,7 +368,7 @@ struct NodeCounters {
     v("imports_committed", s.imports_committed), v("preemptions", s.preemptions), v("tokens_generated", s.tokens_generated);
     v("prefix_hit_tokens", s.prefix_hit_tokens), v("rungs_shorter", s.rungs_shorter), v("rungs_model", s.rungs_model);
     v("rungs_defer", s.rungs_defer), v("refused_quota", s.refused_quota), v("refused_deadline", s.refused_deadline),
-        v("streams_superseded", s.streams_superseded);
+        v("streams_superseded", s.streams_superseded), v("streams_scored", s.streams_scored), v("preemptions_moved", s.preemptions_moved);
   }
   friend bool operator==(const NodeCounters&, const NodeCounters&) = default;
 };
@@ -538,7 +547,7 @@ struct QuotaReply {
 using Message =
     std::variant<Run, RunAccepted, RunRefused, RunReturned, CancelRun, BlockNames, Tokens, Move, MoveFailed, Release, MoveReport, AskOwner,
                  StillYours, Gone, Offer, OfferReply, PageFrame, MissingPages, Handoff, HandoffReply, TransferAbort, Report, Announce,
-                 Drain, OperatorMove, OperatorMoveDone, StatusAsk, StatusPart, QuotaAsk, QuotaReply>;
+                 Drain, OperatorMove, OperatorMoveDone, StatusAsk, StatusPart, QuotaAsk, QuotaReply, RunHeld>;
 /// Immutable and shared: a message is built once, resent from the same object, and never copied on the way.
 using MessagePtr = std::shared_ptr<const Message>;
 

@@ -59,13 +59,14 @@ struct Request {
   std::string traceparent;
   std::string supersedes;    ///< channel of which only the newest request is worth anything; empty = none (sched/supersede.h)
   bool prompt_only = false;  ///< nothing is generated: over when the prompt is computed (scoring). One choice, tokens_max 0
+  std::string adapter;       ///< laid over the model's weights, by name (core/adapter.h); empty = none
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("key", s.key), v("model", s.model), v("prompt", s.prompt), v("choices", s.choices), v("tokens_max", s.tokens_max);
     v("sampling", s.sampling), v("stop", s.stop), v("ignore_eos", s.ignore_eos), v("logprobs", s.logprobs);
     v("service_class", s.service_class), v("required", s.required), v("salt", s.salt), v("traceparent", s.traceparent);
-    v("supersedes", s.supersedes), v("prompt_only", s.prompt_only);
+    v("supersedes", s.supersedes), v("prompt_only", s.prompt_only), v("adapter", s.adapter);
   }
   friend bool operator==(const Request&, const Request&) = default;
 };

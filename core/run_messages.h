@@ -98,10 +98,26 @@ struct RunReturned {
   }
 };
 
+/// Batcher -> owner (token lane, so behind the stream's last tokens). All blocks are in use and this stream is the one that has to give up
+/// its own: it is held, blocks and all, for `patience`. Where that costs less than computing its tokens again the owner has it moved
+/// away; otherwise it says so at once (CancelRun with give_back), or the patience ends, and the stream is returned (RunReturned).
+struct RunHeld {
+  StreamKey key;
+  Epoch epoch;
+  ReplicaRef replica;
+  Duration recompute{0};  ///< of its tokens there, the wait for blocks with it
+  Duration patience{0};
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("key", s.key), v("epoch", s.epoch), v("replica", s.replica), v("recompute", s.recompute), v("patience", s.patience);
+  }
+};
+
 /// Owner -> batcher (control). Ends the stream if it runs under `epoch` or an older one; also the answer to any message of a
 /// stream under an epoch that is no longer heard. Also ends an import of that epoch.
 /// With `give_back` it is a wish: a stream of exactly this epoch that still waits in the queue is answered with RunReturned
-/// (queue_full) and over here; anything else goes on, and nothing is said.
+/// (queue_full) and over here, and so is one that is held and not on its way (no_capacity); anything else goes on, and nothing is said.
 struct CancelRun {
   StreamKey key;
   Epoch epoch;

@@ -4,7 +4,9 @@
 #include <memory>
 #include <vector>
 
+#include "core/adapter.h"
 #include "core/ids.h"
+#include "core/kv_groups.h"
 #include "core/request.h"
 #include "core/time.h"
 
@@ -29,14 +31,18 @@ struct SequenceOpen {
   }
 };
 
-/// Draw the token `index` (from 0) of a sequence from the logits of the item's last row.
+/// Draw the token `index` (from 0) of a sequence from the logits of the item's last row. With `tokens_max` > 1 (of an item of one
+/// row) the worker may guess on: a token that it guessed right is drawn like any other, and its row is written behind those of the
+/// item. Tokens [index, index + n) come back, 1 <= n <= tokens_max, none behind one that ends the choice; then the rows before the last
+/// of them are computed, and what was written for wrong guesses is overwritten later.
 struct SampleTarget {
   SequenceId sequence;
   std::uint32_t index = 0;
+  std::uint32_t tokens_max = 1;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
-    v("sequence", s.sequence), v("index", s.index);
+    v("sequence", s.sequence), v("index", s.index), v("tokens_max", s.tokens_max);
   }
 };
 
@@ -45,17 +51,19 @@ struct StepItem {
   SequenceId sequence;
   std::uint32_t first_position = 0;
   std::vector<TokenId> tokens;        ///< at least one
-  std::vector<BlockId> blocks;        ///< block table covering positions [0, first_position + tokens.size())
+  std::vector<BlockId> blocks;        ///< block table covering positions [0, first_position + tokens.size()) and guesses
   std::vector<SampleTarget> samples;  ///< usually none (prefill chunk) or one; several when a prompt forks into n choices
+  /// Tables of the KV groups behind the first, by position too; no_block where a block was released. Of a state: its blocks.
+  std::vector<std::vector<BlockId>> more_blocks;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("sequence", s.sequence), v("first_position", s.first_position), v("tokens", s.tokens), v("blocks", s.blocks);
-    v("samples", s.samples);
+    v("samples", s.samples), v("more_blocks", s.more_blocks);
   }
 };
 
-/// Copy rows [0, rows) of block `from` to block `to` before the step: copy on write of a growing page.
+/// Copy rows [0, rows) of block `from` to block `to` before the step: copy on write of a growing page, or of a whole block of a state.
 struct BlockCopy {
   BlockId from = no_block;
   BlockId to = no_block;
@@ -95,8 +103,8 @@ struct SampledToken {
 
 struct StepResult {
   std::uint64_t step = 0;
-  std::vector<SampledToken> sampled;  ///< in the order of the plan's targets
-  std::uint32_t rows = 0;             ///< rows computed
+  std::vector<SampledToken> sampled;  ///< in the order of the plan's targets, one to tokens_max for each
+  std::uint32_t rows = 0;             ///< rows computed, those of guesses too
   Duration elapsed{0};                ///< measured by the worker; the batcher learns its step-time coefficients from it
 
   template <class Self, class V>
@@ -120,13 +128,16 @@ struct ReplicaInfo {
   std::uint32_t page_format = 0;  ///< core/page.h
   std::uint32_t blocks = 0;       ///< device pool
   std::string isa;                ///< "scalar", "avx2", "avx512", "paced"
+  std::vector<AdapterInfo> adapters;
+  std::uint32_t tokens_per_step_max = 1;  ///< that a stream may get in one step (speculation); at most block_tokens
+  std::vector<KvGroup> kv_groups;         ///< none: one of full attention. At most 8
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("model", s.model), v("model_name", s.model_name), v("kv_id", s.kv_id), v("weights_digest", s.weights_digest);
     v("numerics_id", s.numerics_id), v("features", s.features), v("context_max", s.context_max), v("vocabulary", s.vocabulary);
     v("page_bytes", s.page_bytes), v("row_bytes", s.row_bytes), v("page_format", s.page_format), v("blocks", s.blocks);
-    v("isa", s.isa);
+    v("isa", s.isa), v("adapters", s.adapters), v("tokens_per_step_max", s.tokens_per_step_max), v("kv_groups", s.kv_groups);
   }
 };
 

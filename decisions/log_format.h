@@ -17,7 +17,7 @@
 /// Words are little-endian. The number counts the records from 0, so that a record that was repeated, left out or moved is seen.
 namespace spillway::decisions {
 
-inline constexpr std::uint32_t log_version = 1;
+inline constexpr std::uint32_t log_version = 2;
 /// A record is refused beyond this, when written and when read.
 inline constexpr std::size_t record_bytes_max = 64U << 20;
 

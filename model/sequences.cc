@@ -62,8 +62,12 @@ core::Result<void> check_item(const core::StepItem& item, const core::ReplicaInf
 }  // namespace
 
 core::Result<void> Sequences::check(const core::StepPlan& plan, const core::ReplicaInfo& info, std::uint32_t rows_max) const {
-  for (const auto& open : plan.opens)
-    if (open.request == nullptr) return fail(Errc::bad_argument, "sequence " + std::to_string(open.sequence.value) + ": no request");
+  for (const auto& open : plan.opens) {
+    const auto name = "sequence " + std::to_string(open.sequence.value);
+    if (open.request == nullptr) return fail(Errc::bad_argument, name + ": no request");
+    if (const auto& adapter = open.request->adapter; !adapter.empty() && core::find_adapter(info.adapters, adapter) == nullptr)
+      return fail(Errc::unsupported, name + ": this device does not have the adapter '" + adapter + "'");
+  }
   for (const auto& copy : plan.copies)
     if (copy.from >= info.blocks || copy.to >= info.blocks || copy.from == copy.to || copy.rows > core::block_tokens)
       return fail(Errc::bad_argument, "block copy from " + std::to_string(copy.from) + " to " + std::to_string(copy.to) + " of " +

@@ -35,6 +35,7 @@ struct Request {
   traceparent @12 :Text;
   supersedes @13 :Text;
   promptOnly @14 :Bool;
+  adapter @15 :Text;
 }
 
 struct TopEntry { token @0 :Int32; logprob @1 :Float32; }
@@ -92,6 +93,7 @@ struct RunRefused {
 }
 
 struct RunReturned { key @0 :StreamKey; epoch @1 :Epoch; replica @2 :ReplicaRef; code @3 :UInt16; reason @4 :Text; }
+struct RunHeld { key @0 :StreamKey; epoch @1 :Epoch; replica @2 :ReplicaRef; recompute @3 :Int64; patience @4 :Int64; }
 struct CancelRun { key @0 :StreamKey; epoch @1 :Epoch; giveBack @2 :Bool; }
 struct BlockNames { key @0 :StreamKey; epoch @1 :Epoch; choice @2 :UInt32; firstBlock @3 :UInt32; names @4 :List(U128); }
 struct TokenRun { key @0 :StreamKey; epoch @1 :Epoch; choice @2 :UInt32; firstIndex @3 :UInt32; tokens @4 :List(TokenOut); }
@@ -126,7 +128,7 @@ struct MoveReport {
 struct AskOwner { key @0 :StreamKey; epoch @1 :Epoch; newEpoch @2 :Epoch; replica @3 :ReplicaRef; }
 struct StillYours { key @0 :StreamKey; epoch @1 :Epoch; granted @2 :Epoch; }
 struct Gone { key @0 :StreamKey; epoch @1 :Epoch; }
-struct TransferBlock { ordinal @0 :UInt32; name @1 :U128; firstToken @2 :UInt32; rows @3 :UInt32; }
+struct TransferBlock { ordinal @0 :UInt32; name @1 :U128; firstToken @2 :UInt32; rows @3 :UInt32; group @4 :UInt32; }
 
 struct Offer {
   transfer @0 :UInt64;
@@ -142,6 +144,7 @@ struct Offer {
   required @10 :UInt64;
   choices @11 :UInt32;
   blocks @12 :List(TransferBlock);
+  adapter @13 :Text;
 }
 
 struct OfferReply {
@@ -187,6 +190,9 @@ struct HandoffReply {
 
 struct TransferAbort { transfer @0 :UInt64; key @1 :StreamKey; newEpoch @2 :Epoch; reason @3 :Text; }
 
+struct KvGroup { kind @0 :UInt8; window @1 :UInt32; blocks @2 :UInt32; }
+struct AdapterInfo { name @0 :Text; digest @1 :U128; }
+
 struct ReplicaReport {
   index @0 :UInt32;
   generation @1 :UInt64;
@@ -216,6 +222,8 @@ struct ReplicaReport {
   blocksReleased @25 :UInt32;
   exporting @26 :UInt32;
   importing @27 :UInt32;
+  adapters @28 :List(AdapterInfo);
+  kvGroups @29 :List(KvGroup);
 }
 
 struct NodeCounters {
@@ -238,6 +246,8 @@ struct NodeCounters {
   refusedQuota @16 :UInt64;
   refusedDeadline @17 :UInt64;
   streamsSuperseded @18 :UInt64;
+  streamsScored @19 :UInt64;
+  preemptionsMoved @20 :UInt64;
 }
 
 struct Report {
@@ -318,6 +328,7 @@ struct Message {
     statusPart @27 :StatusPart;
     quotaAsk @28 :QuotaAsk;
     quotaReply @29 :QuotaReply;
+    runHeld @30 :RunHeld;
   }
 }
 
@@ -387,6 +398,8 @@ struct Submit {
   resumed @17 :Bool;
   resume @18 :Resume;
   supersedes @19 :Text;
+  promptOnly @20 :Bool;
+  adapter @21 :Text;
 }
 
 struct Accepted {

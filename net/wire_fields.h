@@ -68,7 +68,7 @@ SPILLWAY_WIRE(Request, SPILLWAY_F(key, Key), SPILLWAY_F(model, Model), SPILLWAY_
               SPILLWAY_F(tokens_max, TokensMax), SPILLWAY_F(sampling, Sampling), SPILLWAY_F(stop, Stop), SPILLWAY_F(ignore_eos, IgnoreEos),
               SPILLWAY_F(logprobs, Logprobs), SPILLWAY_F(service_class, ServiceClass), SPILLWAY_F(required, Required),
               SPILLWAY_F(salt, Salt), SPILLWAY_F(traceparent, Traceparent), SPILLWAY_F(supersedes, Supersedes),
-              SPILLWAY_F(prompt_only, PromptOnly));
+              SPILLWAY_F(prompt_only, PromptOnly), SPILLWAY_F(adapter, Adapter));
 SPILLWAY_WIRE(TokenOut, SPILLWAY_F(token, Token), SPILLWAY_F(is_end, IsEnd), SPILLWAY_F(finish, Finish), SPILLWAY_F(logprob, Logprob),
               SPILLWAY_F(top, Top));
 SPILLWAY_WIRE(PageHeader, SPILLWAY_F(version, Version), SPILLWAY_F(format, Format), SPILLWAY_F(group, Group),
@@ -87,6 +87,8 @@ SPILLWAY_WIRE(RunRefused, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLW
               SPILLWAY_F(reason, Reason), SPILLWAY_F(retry_after, RetryAfter));
 SPILLWAY_WIRE(RunReturned, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLWAY_F(replica, Replica), SPILLWAY_F(code, Code),
               SPILLWAY_F(reason, Reason));
+SPILLWAY_WIRE(RunHeld, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLWAY_F(replica, Replica), SPILLWAY_F(recompute, Recompute),
+              SPILLWAY_F(patience, Patience));
 SPILLWAY_WIRE(CancelRun, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLWAY_F(give_back, GiveBack));
 SPILLWAY_WIRE(BlockNames, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLWAY_F(choice, Choice), SPILLWAY_F(first_block, FirstBlock),
               SPILLWAY_F(names, Names));
@@ -106,11 +108,11 @@ SPILLWAY_WIRE(AskOwner, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLWAY
 SPILLWAY_WIRE(StillYours, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch), SPILLWAY_F(granted, Granted));
 SPILLWAY_WIRE(Gone, SPILLWAY_F(key, Key), SPILLWAY_F(epoch, Epoch));
 SPILLWAY_WIRE(TransferBlock, SPILLWAY_F(ordinal, Ordinal), SPILLWAY_F(name, Name), SPILLWAY_F(first_token, FirstToken),
-              SPILLWAY_F(rows, Rows));
+              SPILLWAY_F(rows, Rows), SPILLWAY_F(group, Group));
 SPILLWAY_WIRE(Offer, SPILLWAY_F(transfer, Transfer), SPILLWAY_F(key, Key), SPILLWAY_F(new_epoch, NewEpoch), SPILLWAY_F(owner, Owner),
               SPILLWAY_F(source, Source), SPILLWAY_F(destination, Destination), SPILLWAY_F(kv_id, KvId),
               SPILLWAY_F(numerics_id, NumericsId), SPILLWAY_F(format, Format), SPILLWAY_F(page_bytes, PageBytes),
-              SPILLWAY_F(required, Required), SPILLWAY_F(choices, Choices), SPILLWAY_F(blocks, Blocks));
+              SPILLWAY_F(required, Required), SPILLWAY_F(choices, Choices), SPILLWAY_F(blocks, Blocks), SPILLWAY_F(adapter, Adapter));
 SPILLWAY_WIRE(OfferReply, SPILLWAY_F(transfer, Transfer), SPILLWAY_F(from, From), SPILLWAY_F(accepted, Accepted),
               SPILLWAY_F(blocks_reserved, BlocksReserved), SPILLWAY_F(held, Held), SPILLWAY_F(code, Code), SPILLWAY_F(reason, Reason));
 SPILLWAY_WIRE(PageFrame, SPILLWAY_F(transfer, Transfer), SPILLWAY_F(ordinal, Ordinal), SPILLWAY_F(whole_page, WholePage),
@@ -124,6 +126,8 @@ SPILLWAY_WIRE(HandoffReply, SPILLWAY_F(transfer, Transfer), SPILLWAY_F(key, Key)
               SPILLWAY_F(accepted, Accepted), SPILLWAY_F(code, Code), SPILLWAY_F(reason, Reason));
 SPILLWAY_WIRE(TransferAbort, SPILLWAY_F(transfer, Transfer), SPILLWAY_F(key, Key), SPILLWAY_F(new_epoch, NewEpoch),
               SPILLWAY_F(reason, Reason));
+SPILLWAY_WIRE(KvGroup, SPILLWAY_F(kind, Kind), SPILLWAY_F(window, Window), SPILLWAY_F(blocks, Blocks));
+SPILLWAY_WIRE(AdapterInfo, SPILLWAY_F(name, Name), SPILLWAY_F(digest, Digest));
 SPILLWAY_WIRE(ReplicaReport, SPILLWAY_F(index, Index), SPILLWAY_F(generation, Generation), SPILLWAY_F(model, Model),
               SPILLWAY_F(kv_id, KvId), SPILLWAY_F(weights_digest, WeightsDigest), SPILLWAY_F(numerics_id, NumericsId),
               SPILLWAY_F(features, Features), SPILLWAY_F(format, Format), SPILLWAY_F(page_bytes, PageBytes),
@@ -133,7 +137,7 @@ SPILLWAY_WIRE(ReplicaReport, SPILLWAY_F(index, Index), SPILLWAY_F(generation, Ge
               SPILLWAY_F(tokens_per_second, TokensPerSecond), SPILLWAY_F(step_base, StepBase), SPILLWAY_F(step_row, StepRow),
               SPILLWAY_F(isa, Isa), SPILLWAY_F(step_context, StepContext), SPILLWAY_F(blocks_head, BlocksHead),
               SPILLWAY_F(blocks_queued, BlocksQueued), SPILLWAY_F(blocks_released, BlocksReleased), SPILLWAY_F(exporting, Exporting),
-              SPILLWAY_F(importing, Importing));
+              SPILLWAY_F(importing, Importing), SPILLWAY_F(adapters, Adapters), SPILLWAY_F(kv_groups, KvGroups));
 SPILLWAY_WIRE(NodeCounters, SPILLWAY_F(moves_committed, MovesCommitted), SPILLWAY_F(moves_aborted, MovesAborted),
               SPILLWAY_F(streams_restarted, StreamsRestarted), SPILLWAY_F(tokens_lost, TokensLost),
               SPILLWAY_F(streams_finished, StreamsFinished), SPILLWAY_F(streams_failed, StreamsFailed),
@@ -142,7 +146,8 @@ SPILLWAY_WIRE(NodeCounters, SPILLWAY_F(moves_committed, MovesCommitted), SPILLWA
               SPILLWAY_F(tokens_generated, TokensGenerated), SPILLWAY_F(prefix_hit_tokens, PrefixHitTokens),
               SPILLWAY_F(rungs_shorter, RungsShorter), SPILLWAY_F(rungs_model, RungsModel), SPILLWAY_F(rungs_defer, RungsDefer),
               SPILLWAY_F(refused_quota, RefusedQuota), SPILLWAY_F(refused_deadline, RefusedDeadline),
-              SPILLWAY_F(streams_superseded, StreamsSuperseded));
+              SPILLWAY_F(streams_superseded, StreamsSuperseded), SPILLWAY_F(streams_scored, StreamsScored),
+              SPILLWAY_F(preemptions_moved, PreemptionsMoved));
 SPILLWAY_WIRE(Report, SPILLWAY_F(node, Node), SPILLWAY_F(name, Name), SPILLWAY_F(number, Number), SPILLWAY_F(pid, Pid),
               SPILLWAY_F(roles, Roles), SPILLWAY_F(draining, Draining), SPILLWAY_F(owned_streams, OwnedStreams),
               SPILLWAY_F(replicas, Replicas), SPILLWAY_F(counters, Counters));
@@ -202,5 +207,6 @@ SPILLWAY_ARM(Message, StatusAsk, STATUS_ASK);
 SPILLWAY_ARM(Message, StatusPart, STATUS_PART);
 SPILLWAY_ARM(Message, QuotaAsk, QUOTA_ASK);
 SPILLWAY_ARM(Message, QuotaReply, QUOTA_REPLY);
+SPILLWAY_ARM(Message, RunHeld, RUN_HELD);
 
 }  // namespace spillway::net

@@ -51,9 +51,12 @@ AdmissionDecision BatcherState::forecast(const BatchStream& s, const Match& m) c
 
 std::uint32_t BatcherState::held_tokens(const BatchChoice& c) const {
   std::uint32_t tokens = 0;
-  for (const auto block : c.table) {
-    const auto sharers = ledger.tables(block);
-    tokens += (block_tokens + sharers - 1) / sharers;
+  for (std::size_t group = 0; group < groups_.size(); ++group) {
+    for (const auto block : c.table_of(group)) {
+      if (block == core::no_block) continue;
+      const auto sharers = ledger.tables(block);
+      tokens += (block_tokens + sharers - 1) / sharers;
+    }
   }
   return tokens;
 }

@@ -10,7 +10,7 @@ void BatcherState::check() const {
   std::vector<std::uint32_t> pins(ledger.total(), 0);
   std::uint32_t admitted_choices = 0;
   std::uint32_t admitted_streams = 0;
-  std::size_t counts[5] = {};
+  std::size_t counts[6] = {};
   for (std::uint32_t slot = 0; slot < streams_.size(); ++slot) {
     const auto& s = streams_[slot];
     ++counts[static_cast<std::size_t>(s.state)];
@@ -32,9 +32,31 @@ void BatcherState::check() const {
   SPILLWAY_ASSERT(counts[static_cast<std::size_t>(StreamState::queued)] == queued_);
   SPILLWAY_ASSERT(counts[static_cast<std::size_t>(StreamState::running)] == running_.size());
   SPILLWAY_ASSERT(counts[static_cast<std::size_t>(StreamState::ending)] == ending_.size());
+  const bool holds = held_ != no_slot && streams_[held_].state == StreamState::held;
+  SPILLWAY_ASSERT(counts[static_cast<std::size_t>(StreamState::held)] == (holds ? 1U : 0U));
+  if (held_ != no_slot) SPILLWAY_ASSERT(streams_[held_].was_held && (holds || streams_[held_].state == StreamState::frozen));
   SPILLWAY_ASSERT(by_identity_.size() + ending_.size() + free_slots_.size() == streams_.size());
   ledger.check(tables, pins);
   check_sets();
+}
+
+void BatcherState::check_groups(const BatchChoice& c) const {
+  SPILLWAY_ASSERT(c.more.size() + 1 == groups_.size());
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    const auto& table = c.table_of(g);
+    if (table.empty()) {
+      SPILLWAY_ASSERT(c.computed == 0);
+      continue;
+    }
+    if (groups_[g].kind == core::KvGroupKind::state) {
+      SPILLWAY_ASSERT(table.size() == groups_[g].blocks);
+    } else {
+      SPILLWAY_ASSERT(c.computed <= table.size() * block_tokens);
+    }
+    // What is needed is there, and what no row needs any more is not.
+    const auto first = core::first_kept_block(groups_[g], c.computed);
+    for (std::size_t b = 0; b < table.size(); ++b) SPILLWAY_ASSERT((table[b] == core::no_block) == (b < first));
+  }
 }
 
 void BatcherState::check_stream(const BatchStream& s, std::uint32_t slot, std::vector<std::uint32_t>& tables,
@@ -44,16 +66,21 @@ void BatcherState::check_stream(const BatchStream& s, std::uint32_t slot, std::v
   std::uint32_t waiting = 0;
   for (const auto& c : s.choices) {
     SPILLWAY_ASSERT((!c.over() && !c.waits) || c.table.empty());
-    SPILLWAY_ASSERT(c.computed <= c.table.size() * block_tokens);
+    check_groups(c);
     SPILLWAY_ASSERT(c.chunk == 0 || (s.in_flight && in_flight_));
-    SPILLWAY_ASSERT(c.copy_from == core::no_block || c.chunk > 0);
-    for (const auto block : c.table) ++tables[block];
+    SPILLWAY_ASSERT(c.guesses == 0 || (c.chunk == 1 && c.guesses < info.tokens_per_step_max));
+    SPILLWAY_ASSERT(!c.copying() || c.chunk > 0);
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+      for (const auto block : c.table_of(g)) {
+        if (block != core::no_block) ++tables[block];
+      }
+    }
     if (c.over()) continue;
     ++unfinished;
     waiting += c.waits ? 1 : 0;
     SPILLWAY_ASSERT(s.state == StreamState::ending || c.computed < s.known(c));
     // Rows are only ever written to a block of one table: what this step writes was parted before.
-    if (c.chunk > 0 && c.computed % block_tokens != 0) SPILLWAY_ASSERT(ledger.tables(c.table[c.computed / block_tokens]) == 1);
+    if (c.chunk > 0) SPILLWAY_ASSERT(!shares_written(c));
   }
   SPILLWAY_ASSERT(unfinished == s.unfinished && waiting == s.waiting);
   SPILLWAY_ASSERT(s.unfinished > 0);

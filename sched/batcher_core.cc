@@ -32,8 +32,8 @@ void BatcherCore::on(const ExportBegin& event, Instant, Actions& out) {
 void BatcherCore::on(const ExportFreeze& event, Instant now, Actions& out) {
   state_->on_export_freeze(event, now, out);
 }
-void BatcherCore::on(const ExportThaw& event, Instant, Actions& out) {
-  state_->on_export_thaw(event, out);
+void BatcherCore::on(const ExportThaw& event, Instant now, Actions& out) {
+  state_->on_export_thaw(event, now, out);
   state_->flush_names(out);
 }
 void BatcherCore::on(const ExportRelease& event, Instant now, Actions& out) {
@@ -83,6 +83,9 @@ std::optional<core::StepPlan> BatcherCore::plan_step(Instant now, Actions& out) 
   auto plan = state_->plan_step(now, out);
   state_->flush_names(out);
   return plan;
+}
+void BatcherCore::set_guess_permille(std::uint32_t permille) {
+  state_->guess_permille = permille;
 }
 std::optional<StepOutline> BatcherCore::begin_step(Instant now, Actions& out) {
   const auto outline = state_->begin_step(now, out);

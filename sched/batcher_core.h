@@ -30,7 +30,10 @@ struct BatcherLimits {
   std::uint32_t queue_max = 1024;       ///< Runs accepted and not yet running
   std::uint32_t reserve_blocks = 0;     ///< blocks kept free for running streams before a new one is admitted
   AdmissionPolicy admission = AdmissionPolicy::growth;
-  std::uint32_t growth_blocks = 1;               ///< and for each choice of the new one; 0 = it fits when its prompt does
+  std::uint32_t growth_blocks = 1;  ///< and for each choice of the new one; 0 = it fits when its prompt does
+  /// A stream that would be preempted is held for at most so long where computing its tokens again takes longer than a few steps: its
+  /// owner may have it moved away at less cost (RunHeld). 0 = never: it is returned at once.
+  core::Duration hold_max{0};
   std::uint32_t answer_quantile_permille = 500;  ///< past_future: of the recent answers, how long one is taken to be
   /// A queued Run climbs one class per this much waiting, and in the first class then goes before all deadlines of its tenant. 0 = never.
   core::Duration ageing{std::chrono::seconds(10)};
@@ -45,7 +48,7 @@ struct BatcherLimits {
   static void visit(Self& s, V&& v) {
     v("step_tokens_max", s.step_tokens_max), v("sequences_max", s.sequences_max), v("queue_max", s.queue_max);
     v("reserve_blocks", s.reserve_blocks), v("admission", s.admission), v("growth_blocks", s.growth_blocks);
-    v("answer_quantile_permille", s.answer_quantile_permille), v("ageing", s.ageing), v("tpot", s.tpot);
+    v("hold_max", s.hold_max), v("answer_quantile_permille", s.answer_quantile_permille), v("ageing", s.ageing), v("tpot", s.tpot);
     v("token_costs", s.token_costs), v("tenant_weights", s.tenant_weights);
     v("ended_memory", s.ended_memory), v("ended_memory_max", s.ended_memory_max);
   }
@@ -133,10 +136,13 @@ class BatcherCore {
   /// Number of the node's last Report, stamped into RunAccepted.
   void set_report_number(std::uint64_t number);
 
-  /// The next step, or nothing when there is no work or a step is in flight. May preempt (RunReturned to owners).
+  /// The next step, or nothing when there is no work or a step is in flight. May preempt (RunReturned or RunHeld to owners). While a stream
+  /// is held those that need a block wait, for as long as next_tick() says.
   std::optional<core::StepPlan> plan_step(Instant now, Actions& out);
 
   // For bodies that compute nothing, in place of plan_step and on(StepResult): batcher_jump.h.
+  /// Chance of a guess to be right where the replica makes several tokens in a step (ReplicaInfo::tokens_per_step_max).
+  void set_guess_permille(std::uint32_t permille);
   /// plan_step without the plan.
   std::optional<StepOutline> begin_step(Instant now, Actions& out);
   /// The step in flight ends. Its tokens are counted_token's. `tell_late`: owners hear at once of the first and the last token of a

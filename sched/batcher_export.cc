@@ -29,14 +29,14 @@ void BatcherState::on_export_freeze(const ExportFreeze& event, Instant now, Acti
   const auto& s = streams_[it->second.slot];
   if (s.state == StreamState::frozen) return;
   // Forks that part now get new blocks full of rows that nobody has sent: void, the cache-manager asks again two steps later.
-  const bool copying = std::any_of(s.choices.begin(), s.choices.end(), [](const BatchChoice& c) { return c.copy_from != core::no_block; });
+  const bool copying = std::any_of(s.choices.begin(), s.choices.end(), [](const BatchChoice& c) { return c.copying(); });
   if (copying || parting(s)) return;
   it->second.freeze = true;
   it->second.decode_steps_max = event.decode_steps_max;
   freeze_if_due(event.transfer, it->second, now, out);
 }
 
-void BatcherState::on_export_thaw(const ExportThaw& event, Actions&) {
+void BatcherState::on_export_thaw(const ExportThaw& event, Instant now, Actions& out) {
   const auto it = exports_.find(event.transfer);
   if (it == exports_.end()) return;
   const auto slot = it->second.slot;
@@ -46,6 +46,7 @@ void BatcherState::on_export_thaw(const ExportThaw& event, Actions&) {
     s.accepted.epoch = event.epoch;
   }
   drop_export(s);
+  if (slot == held_) return end_hold(slot, now, out);
   if (s.state != StreamState::frozen) return;
   if (s.deadline != core::never) deadlines_.emplace(s.deadline, slot);
   if (s.admitted > 0) {
@@ -59,6 +60,7 @@ void BatcherState::on_export_release(const ExportRelease& event, Instant now, Ac
   const auto it = exports_.find(event.transfer);
   if (it == exports_.end()) return;
   const auto slot = it->second.slot;
+  counters.preemptions_moved += streams_[slot].was_held ? 1 : 0;
   drop_export(streams_[slot]);
   end_stream(slot, core::Errc::ok, "moved", now, out);
 }
@@ -92,6 +94,7 @@ void BatcherState::tell_grown(TransferId transfer, BatchStream& s, BatchExport& 
   grown.decode_steps = e.decode_steps;
   grown.choices = static_cast<std::uint32_t>(s.choices.size());
   grown.rows_to_compute = s.rows_left();
+  grown.adapter = s.request->adapter;
   grow(s, e, grown.blocks);
   tell(std::move(grown), out);
 }
@@ -99,6 +102,10 @@ void BatcherState::tell_grown(TransferId transfer, BatchStream& s, BatchExport& 
 void BatcherState::grow(BatchStream& s, BatchExport& e, std::vector<ExportBlock>& blocks) {
   for (auto& c : s.choices) {
     if (c.over() || c.waits) continue;
+    if (!plain_) {
+      grow_export(s, c, e, blocks);
+      continue;
+    }
     for (std::uint32_t b = c.exported / block_tokens; b * block_tokens < c.computed; ++b) {
       const std::uint32_t first = b * block_tokens;
       const std::uint32_t rows = std::min(block_tokens, c.computed - first);
@@ -118,11 +125,26 @@ void BatcherState::grow(BatchStream& s, BatchExport& e, std::vector<ExportBlock>
   }
 }
 
+void BatcherState::grow_export(const BatchStream& s, BatchChoice& c, BatchExport& e, std::vector<ExportBlock>& blocks) {
+  // Before forks part nothing is told of what they part at.
+  if (c.copying() || shares_written(c)) return;
+  for (const auto& held : group_blocks(c, false)) {
+    const auto block = c.table_of(held.group)[held.place];
+    const std::uint32_t first = held.place * block_tokens;
+    const auto known_before = e.blocks.size();
+    const auto ordinal = ordinal_of(e, block, first);
+    auto& known = e.blocks[ordinal];
+    if (ordinal < known_before && known.rows >= held.rows) continue;
+    known.rows = held.rows;
+    const auto name = held.rows == block_tokens ? name_at(s, c, held.group, held.place) : core::BlockName{};
+    blocks.push_back({ordinal, block, name, first, held.rows, static_cast<std::uint32_t>(held.group)});
+  }
+  c.exported = c.computed;
+}
+
 bool BatcherState::parting(const BatchStream& s) const {
   if (s.state != StreamState::running) return false;
-  return std::any_of(s.choices.begin(), s.choices.end(), [this](const BatchChoice& c) {
-    return !c.over() && c.computed % block_tokens != 0 && ledger.tables(c.table[c.computed / block_tokens]) > 1;
-  });
+  return std::any_of(s.choices.begin(), s.choices.end(), [this](const BatchChoice& c) { return !c.over() && shares_written(c); });
 }
 
 void BatcherState::exports_after_step(Instant now, Actions& out) {
@@ -165,8 +187,22 @@ void BatcherState::freeze(TransferId transfer, BatchExport& e, Instant now, Acti
   std::map<std::uint32_t, ExportBlock> held;  // by ordinal
   for (auto& c : s.choices) {
     run.choices.push_back({.tokens = c.tokens, .finish = c.finish, .names = c.names});
-    auto& table = frozen.tables.emplace_back();
     frozen.rows.push_back(c.computed);
+    if (!plain_) {
+      std::vector<std::vector<std::uint32_t>> tables(groups_.size());
+      for (const auto& part : group_blocks(c, true)) {
+        const auto block = c.table_of(part.group)[part.place];
+        const std::uint32_t first = part.place * block_tokens;
+        const auto ordinal = ordinal_of(e, block, first);
+        e.blocks[ordinal].rows = std::max(e.blocks[ordinal].rows, part.rows);
+        tables[part.group].push_back(ordinal);
+        const auto name = part.rows == block_tokens ? name_at(s, c, part.group, part.place) : core::BlockName{};
+        held[ordinal] = {ordinal, block, name, first, e.blocks[ordinal].rows, static_cast<std::uint32_t>(part.group)};
+      }
+      frozen.tables.insert(frozen.tables.end(), tables.begin(), tables.end());
+      continue;
+    }
+    auto& table = frozen.tables.emplace_back();
     for (std::uint32_t b = 0; b < blocks_for(c.computed); ++b) {
       const std::uint32_t first = b * block_tokens;
       const std::uint32_t rows = std::min(block_tokens, c.computed - first);

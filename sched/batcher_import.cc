@@ -82,7 +82,7 @@ std::optional<core::Error> BatcherState::commit_refusal(const ImportCommit& even
     return core::Error{core::Errc::unavailable, "the owner of the stream is gone"};
   if (auto error = refusal(run)) return error;
   const auto bad = [](std::string text) { return core::Error{core::Errc::bad_frame, "a handoff " + std::move(text)}; };
-  if (event.tables.size() != run.choices.size() || event.rows.size() != run.choices.size())
+  if (event.tables.size() != run.choices.size() * groups_.size() || event.rows.size() != run.choices.size())
     return bad("whose tables do not match its choices");
   if (run.key != import.key || run.epoch != import.epoch) return bad("of another stream than was offered");
   std::uint32_t unfinished = 0;
@@ -91,9 +91,13 @@ std::optional<core::Error> BatcherState::commit_refusal(const ImportCommit& even
     ++unfinished;
     const std::size_t known = run.request->prompt.size() + run.choices[i].tokens.size();
     if (event.rows[i] >= known) return bad("with more rows than tokens");
-    if (event.tables[i].size() != blocks_for(event.rows[i])) return bad("whose table does not cover its rows");
-    for (const auto ordinal : event.tables[i]) {
-      if (!import.slots.contains(ordinal)) return bad("of a block that was not reserved");
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+      const auto& table = event.tables[i * groups_.size() + g];
+      if (table.size() != (event.rows[i] == 0 ? 0 : core::held_blocks(groups_[g], event.rows[i])))
+        return bad("whose table does not cover its rows");
+      for (const auto ordinal : table) {
+        if (!import.slots.contains(ordinal)) return bad("of a block that was not reserved");
+      }
     }
   }
   if (admitted_choices_ + reserved_choices_ - import.choices + unfinished > limits.sequences_max)
@@ -132,7 +136,10 @@ void BatcherState::on_import_commit(const ImportCommit& event, Instant now, Acti
   s.accepted.rows_to_compute = static_cast<std::uint32_t>(s.rows_left());
   std::vector<std::uint32_t> ordinals;
   for (std::size_t i = 0; i < s.choices.size(); ++i) {
-    if (!s.choices[i].over()) ordinals.insert(ordinals.end(), event.tables[i].begin(), event.tables[i].end());
+    for (std::size_t g = 0; g < groups_.size() && !s.choices[i].over(); ++g) {
+      const auto& table = event.tables[i * groups_.size() + g];
+      ordinals.insert(ordinals.end(), table.begin(), table.end());
+    }
   }
   std::sort(ordinals.begin(), ordinals.end());
   s.accepted.blocks_imported = static_cast<std::uint32_t>(std::unique(ordinals.begin(), ordinals.end()) - ordinals.begin());
@@ -158,9 +165,13 @@ void BatcherState::fill_from_import(BatchStream& s, const ImportCommit& event, c
       ++s.waiting;
       continue;
     }
-    for (const auto ordinal : event.tables[i]) {
-      c.table.push_back(import.slots.at(ordinal).block);
-      ledger.add_table(c.table.back());
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+      auto& table = c.table_of(g);
+      if (event.rows[i] > 0) table.resize(core::first_kept_block(groups_[g], event.rows[i]), core::no_block);
+      for (const auto ordinal : event.tables[i * groups_.size() + g]) {
+        table.push_back(import.slots.at(ordinal).block);
+        ledger.add_table(table.back());
+      }
     }
     c.computed = event.rows[i];
     name_filled(s, c, 0, c.computed);

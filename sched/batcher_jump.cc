@@ -10,6 +10,18 @@ namespace spillway::sched {
 
 using core::block_tokens;
 
+std::uint32_t counted_guesses(const core::Request& request, std::uint32_t choice, std::uint32_t index, std::uint32_t most,
+                              std::uint32_t permille) {
+  std::uint32_t right = 0;
+  for (; right < most; ++right) {
+    std::uint64_t x = request.sampling.seed + std::uint64_t{choice} * 7919U + (std::uint64_t{index} + right + 1) * 0x9e3779b97f4a7c15ULL;
+    x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ (x >> 27U)) * 0x94d049bb133111ebULL;
+    if ((x ^ (x >> 31U)) % 1000 >= permille) break;
+  }
+  return right;
+}
+
 std::optional<StepOutline> BatcherState::begin_step(Instant now, Actions& out) {
   if (!assign_step(now, out)) return std::nullopt;
   closes_.clear();  // nobody keeps sequences
@@ -37,30 +49,49 @@ void BatcherState::outline_item(BatchStream& s, std::uint32_t choice, std::uint3
   }
   const std::uint32_t context = c.computed + 1;
   outline.context_min = outline.decodes == 0 ? context : std::min(outline.context_min, context);
-  outline.context_max = std::max(outline.context_max, context);
+  outline.context_max = std::max(outline.context_max, context + c.guesses);
   outline.decode_contexts += context;
   ++outline.decodes;
   outline.answer_rows += c.computed > 0 && targets_.size() > before ? 1 : 0;
+  if (c.guesses == 0) return;
+  // To check a guess costs what a decode of a context longer by one costs.
+  outline.rows += c.guesses;
+  outline.answer_rows += c.guesses;
+  outline.decodes += c.guesses;
+  outline.decode_contexts += attended_by(context, c.guesses);
+  outline.attended += attended_by(context, c.guesses);
 }
 
 void BatcherState::end_step(core::Duration elapsed, bool tell_late, Instant now, Actions& out) {
   SPILLWAY_ASSERT(in_flight_);
   in_flight_ = false;
   std::uint32_t rows = 0;
-  for (const auto& e : scheduled_) rows += streams_[e.slot].choices[e.choice].chunk;
+  for (const auto& e : scheduled_) {
+    const auto& c = streams_[e.slot].choices[e.choice];
+    rows += c.chunk + c.guesses;
+  }
   if (rows > 0 && elapsed.count() > 0) step_time_.learn(rows, attended_, elapsed);
   take_rows(out);
   core::TokenOut token;
   for (const auto& [slot, choice] : targets_) {
     const auto& s = streams_[slot];
     if (s.state == StreamState::ending) continue;  // cancelled meanwhile
-    token.token = counted_token(*s.request, choice, static_cast<std::uint32_t>(s.choices[choice].tokens.size()));
+    const auto& c = s.choices[choice];
+    const auto index = static_cast<std::uint32_t>(c.tokens.size());
+    token.token = counted_token(*s.request, choice, index);
     take_token(slot, choice, token, tell_late);
+    const auto right = counted_guesses(*s.request, choice, index, c.guesses, guess_permille);
+    for (std::uint32_t i = 1; i <= right && !c.over(); ++i) {
+      token.token = counted_token(*s.request, choice, index + i);
+      take_guessed(slot, choice, token, tell_late);
+    }
   }
   after_tokens(now, out);
 }
 
 bool BatcherState::steady() const {
+  if (info.tokens_per_step_max > 1) return false;  // how many tokens a step makes is not known ahead
+  if (!plain_) return false;                       // blocks are released on the way
   if (!in_flight_ || preempted_ || !exports_.empty() || !ending_.empty() || scheduled_.empty()) return false;
   if (targets_.size() != scheduled_.size() || scheduled_.size() != admitted_choices_) return false;
   for (const auto& [slot, choice] : scheduled_) {

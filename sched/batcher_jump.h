@@ -41,6 +41,11 @@ struct JumpRoom {
   core::Instant before = core::never;  ///< each of them must begin before: a deadline passes, or a queued stream climbs
 };
 
+/// How many of at most `most` guesses behind token `index` are right, each with `permille` thousandths of chance: always the same for one
+/// token of a request, however its steps are cut.
+std::uint32_t counted_guesses(const core::Request& request, std::uint32_t choice, std::uint32_t index, std::uint32_t most,
+                              std::uint32_t permille);
+
 /// The token that stands for the one that nobody computes: tells a lost, repeated or foreign token from the right one.
 inline core::TokenId counted_token(const core::Request& request, std::uint32_t choice, std::uint32_t index) {
   return static_cast<core::TokenId>((request.sampling.seed + std::uint64_t{choice} * 7919U + index) & 0x3fffffffU);

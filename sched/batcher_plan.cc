@@ -12,6 +12,7 @@ using core::block_tokens;
 bool BatcherState::assign_step(Instant now, Actions& out) {
   if (!ready || in_flight_) return false;
   expire(now, out);
+  expire_hold(now, out);
   climb(now);
   scheduled_.clear();
   targets_.clear();
@@ -25,6 +26,7 @@ bool BatcherState::assign_step(Instant now, Actions& out) {
   std::erase_if(scheduled_, [this](const Scheduled& e) {
     return streams_[e.slot].state != StreamState::running || streams_[e.slot].choices[e.choice].chunk == 0;  // preempted since
   });
+  assign_guesses();
   attended_ = 0;
   return true;
 }
@@ -107,6 +109,13 @@ bool BatcherState::assign(std::uint32_t slot, std::uint32_t choice, std::uint32_
   auto& s = streams_[slot];
   auto& c = s.choices[choice];
   const std::uint32_t end = c.computed + rows;
+  if (!plain_) {
+    if (!grow_groups(slot, choice, end, now, out)) return false;
+    c.chunk = rows;
+    budget_ -= rows;
+    scheduled_.push_back({slot, choice});
+    return true;
+  }
   while (c.table.size() * block_tokens < end) {
     const auto block = allocate_or_preempt(slot, now, out);
     if (block == core::no_block) return false;
@@ -132,9 +141,11 @@ BlockId BatcherState::allocate_or_preempt(std::uint32_t slot, Instant now, Actio
   for (;;) {
     const auto block = ledger.allocate();
     if (block != core::no_block) return block;
+    preempted_ = true;
+    if (held_ != no_slot) return core::no_block;
     const auto victim = running_.back();  // lowest class, then admitted last
     for (const auto& c : streams_[victim].choices) budget_ += c.chunk;
-    preempted_ = true;
+    if (hold(victim, now, out)) return core::no_block;
     ++counters.preemptions;
     give_back(victim, core::Errc::no_capacity, "preempted: all " + std::to_string(ledger.total()) + " blocks are in use", now, out);
     if (victim == slot) return core::no_block;
@@ -190,7 +201,7 @@ void BatcherState::adopt(BatchStream& s, std::uint32_t choice) {
   // Somebody else may have computed the next blocks since this stream was admitted. The last known row is always computed here:
   // its logits are needed.
   auto& c = s.choices[choice];
-  for (;;) {
+  while (plain_) {
     const std::uint32_t index = c.computed / block_tokens;
     const std::uint32_t end = (index + 1) * block_tokens;
     if (end >= s.limit(choice)) return;
@@ -246,6 +257,7 @@ bool BatcherState::admit(std::uint32_t slot) {
 }
 
 BatcherState::Match BatcherState::match(const BatchStream& s) const {
+  if (!plain_) return match_groups(s);
   Match m;
   const std::uint32_t in_prompt = s.prompt() / block_tokens;
   const auto held = [&](const core::BlockName& name) { return name && ledger.find(name) != core::no_block; };
@@ -296,6 +308,7 @@ void BatcherState::count_cached(const BatchStream& s, Match& m) const {
 void BatcherState::start(BatchStream& s, const Match& m) {
   s.leader = m.leader;
   s.waiting = m.dependents > 1 ? m.dependents - 1 : 0;
+  if (!plain_) return start_groups(s, m);
   // All hits first: what is allocated next must not evict them.
   for (std::uint32_t i = 0; i < s.choices.size(); ++i) {
     auto& c = s.choices[i];
@@ -320,6 +333,24 @@ void BatcherState::start(BatchStream& s, const Match& m) {
   }
 }
 
+void BatcherState::assign_guesses() {
+  if (info.tokens_per_step_max <= 1 || !plain_) return;  // a state cannot be taken back
+  for (const auto& e : scheduled_) {
+    if (budget_ == 0) return;
+    auto& s = streams_[e.slot];
+    auto& c = s.choices[e.choice];
+    const std::uint32_t next = c.computed + 1;
+    if (c.chunk != 1 || s.waiting > 0 || s.request->prompt_only || next != s.known(c)) continue;
+    const auto left = s.request->tokens_max - static_cast<std::uint32_t>(c.tokens.size());  // at least one
+    auto rows = step_budget_.prompt_rows(next, std::min({info.tokens_per_step_max - 1, left - 1, budget_}));
+    while (c.table.size() * block_tokens < next + rows && ledger.available() > limits.reserve_blocks) c.table.push_back(ledger.allocate());
+    rows = std::min(rows, static_cast<std::uint32_t>(c.table.size()) * block_tokens - next);
+    step_budget_.take(next, rows);
+    c.guesses = rows;
+    budget_ -= rows;
+  }
+}
+
 void BatcherState::emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t slot, core::StepPlan& plan) {
   auto& c = s.choices[choice];
   if (!s.opened) {
@@ -332,8 +363,9 @@ void BatcherState::emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t
   if (c.copy_from != core::no_block) {
     plan.copies.push_back({c.copy_from, c.table[c.computed / block_tokens], c.computed % block_tokens});
   }
+  plan.copies.insert(plan.copies.end(), c.copies.begin(), c.copies.end());
   const std::uint32_t end = c.computed + c.chunk;
-  attended_ += attended_by(c.computed, c.chunk);
+  attended_ += attended_by(c.computed, c.chunk + c.guesses);
   auto& item = plan.items.emplace_back();
   item.sequence = c.sequence;
   item.first_position = c.computed;
@@ -344,12 +376,18 @@ void BatcherState::emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t
   if (c.computed < s.prompt()) item.tokens.assign(at(prompt, c.computed), at(prompt, std::min(end, s.prompt())));
   if (end > s.prompt())
     item.tokens.insert(item.tokens.end(), at(c.tokens, std::max(c.computed, s.prompt()) - s.prompt()), at(c.tokens, end - s.prompt()));
-  item.blocks.assign(c.table.begin(), c.table.begin() + blocks_for(end));
+  const auto covering = [&](std::size_t group) {
+    const auto& table = c.table_of(group);
+    const auto all = groups_[group].kind == core::KvGroupKind::state;
+    return std::vector<BlockId>(table.begin(), all ? table.end() : table.begin() + blocks_for(end + c.guesses));
+  };
+  item.blocks = covering(0);
+  for (std::size_t group = 1; group < groups_.size(); ++group) item.more_blocks.push_back(covering(group));
   const std::size_t before = targets_.size();
   add_targets(s, choice, slot);
   for (std::size_t i = before; i < targets_.size(); ++i) {
     const auto& target = s.choices[targets_[i].choice];
-    item.samples.push_back({target.sequence, static_cast<std::uint32_t>(target.tokens.size())});
+    item.samples.push_back({target.sequence, static_cast<std::uint32_t>(target.tokens.size()), 1 + target.guesses});
   }
   s.in_flight = true;
 }

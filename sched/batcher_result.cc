@@ -10,20 +10,28 @@ void BatcherState::on_result(const core::StepResult& result, Instant now, Action
   if (!in_flight_ || result.step != step_) return;  // of a worker that failed since
   in_flight_ = false;
   if (result.rows > 0 && result.elapsed.count() > 0) step_time_.learn(result.rows, attended_, result.elapsed);
-  SPILLWAY_ASSERT(result.sampled.size() == targets_.size());
   take_rows(out);
-  for (std::size_t i = 0; i < targets_.size(); ++i) {
-    const auto& [slot, choice] = targets_[i];
+  std::size_t next = 0;
+  for (const auto& [slot, choice] : targets_) {
     const auto& s = streams_[slot];
-    if (s.state == StreamState::ending) continue;  // cancelled meanwhile
-    const auto& sampled = result.sampled[i];
-    SPILLWAY_ASSERT(sampled.sequence == s.choices[choice].sequence && sampled.index == s.choices[choice].tokens.size());
-    take_token(slot, choice, sampled.out, false);
+    const auto& c = s.choices[choice];
+    const auto most = 1 + c.guesses;
+    for (std::uint32_t nth = 0; next < result.sampled.size() && result.sampled[next].sequence == c.sequence; ++next, ++nth) {
+      SPILLWAY_ASSERT(nth < most);
+      if (s.state == StreamState::ending || c.over()) continue;  // cancelled meanwhile; behind the end
+      const auto& sampled = result.sampled[next];
+      SPILLWAY_ASSERT(sampled.index == c.tokens.size());
+      if (nth == 0) take_token(slot, choice, sampled.out, false);
+      else take_guessed(slot, choice, sampled.out, false);
+    }
+    SPILLWAY_ASSERT(next > 0 && result.sampled[next - 1].sequence == c.sequence);  // at least one
   }
+  SPILLWAY_ASSERT(next == result.sampled.size());
   after_tokens(now, out);
 }
 
 void BatcherState::after_tokens(Instant now, Actions& out) {
+  for (const auto& [slot, choice] : targets_) streams_[slot].choices[choice].guesses = 0;
   end_prompt_only();
   // Tokens leave before anything that says the stream stopped.
   flush_tokens(now, out);
@@ -50,10 +58,21 @@ void BatcherState::take_rows(Actions&) {
     c.computed += c.chunk;
     c.chunk = 0;
     c.copy_from = core::no_block;
+    c.copies.clear();
     name_filled(s, c, from, c.computed);
+    if (!plain_) release_behind(c);
     if (s.waiting > 0 && choice == s.leader && c.computed == s.prompt()) fork(s);
     if (s.exporting) exports_.at(s.exporting).touched = true;
   }
+}
+
+void BatcherState::take_guessed(std::uint32_t slot, std::uint32_t choice, const core::TokenOut& token, bool late) {
+  auto& s = streams_[slot];
+  auto& c = s.choices[choice];
+  ++c.computed;
+  SPILLWAY_ASSERT(c.computed == s.known(c) && c.computed <= c.table.size() * core::block_tokens);
+  name_filled(s, c, c.computed - 1, c.computed);
+  take_token(slot, choice, token, late);
 }
 
 void BatcherState::take_token(std::uint32_t slot, std::uint32_t choice, const core::TokenOut& token, bool late) {
@@ -98,6 +117,10 @@ core::TokenRun& BatcherState::untold_run(BatchStream& s, std::uint32_t choice) {
     box.tokens.runs.reserve(boxes_used_.size() == 1 ? targets_.size() : 4);  // most often one owner has them all
   }
   const auto first = static_cast<std::uint32_t>(c.tokens.size()) - c.untold;
+  if (c.untold == 0 && !box.tokens.runs.empty()) {  // the token before it in this step
+    auto& last = box.tokens.runs.back();
+    if (last.key == s.key && last.epoch == s.epoch && last.choice == choice && last.first_index + last.tokens.size() == first) return last;
+  }
   auto& run = box.tokens.runs.emplace_back(core::TokenRun{s.key, s.epoch, choice, first, {}});
   run.tokens.reserve(c.untold + 1);
   for (std::uint32_t i = first; i < c.tokens.size(); ++i) run.tokens.emplace_back().token = c.tokens[i];

@@ -59,11 +59,7 @@ std::optional<core::Error> BatcherState::capacity_refusal(const core::Request& r
   if (unfinished > limits.sequences_max)
     return none(std::to_string(unfinished) + " choices: more than the " + std::to_string(limits.sequences_max) +
                 " sequences of this replica");
-  // The last token generated is never fed back, so its row is not needed.
-  const std::uint64_t shared = prompt / block_tokens;
-  const std::uint64_t rows = request.prompt_only ? prompt : length - 1;
-  const std::uint64_t own = (rows + block_tokens - 1) / block_tokens - shared;
-  const std::uint64_t need = shared + own * unfinished;
+  const std::uint64_t need = capacity_need(request, unfinished);
   if (need > ledger.total())
     return none(std::to_string(length) + " tokens in " + std::to_string(unfinished) + " choices need " + std::to_string(need) +
                 " blocks: more than the pool of " + std::to_string(ledger.total()));
@@ -77,6 +73,9 @@ std::optional<core::Error> BatcherState::refusal(const core::Run& run) const {
     return core::Error{core::Errc::unsupported, "this replica lacks " + feature_text(lacking)};
   if (request.model && info.model && request.model != info.model)
     return core::Error{core::Errc::unknown_model, "this replica serves another model (" + info.model_name + ")"};
+  if (!request.adapter.empty() && core::find_adapter(info.adapters, request.adapter) == nullptr)
+    return core::Error{core::Errc::unsupported,
+                       "this replica does not serve the adapter '" + request.adapter + "': it has " + core::adapter_names(info.adapters)};
   std::uint32_t unfinished = 0;
   for (const auto& choice : run.choices) unfinished += choice.finish == core::FinishReason::none ? 1 : 0;
   return capacity_refusal(request, unfinished);
@@ -139,7 +138,11 @@ void BatcherState::on_run(const core::Run& run, Instant now, Actions& out) {
   s.climb_at = now + limits.ageing;
   enqueue(slot);
   std::uint32_t held = 0;
-  while (held < s.prompt_names.size() && ledger.find(s.prompt_names[held]) != core::no_block) ++held;
+  if (plain_) {
+    while (held < s.prompt_names.size() && ledger.find(s.prompt_names[held]) != core::no_block) ++held;
+  } else {
+    held = group_hits(s, s.choices.front(), static_cast<std::uint32_t>(s.prompt_names.size()));
+  }
   s.accepted = {.key = s.key,
                 .epoch = s.epoch,
                 .replica = self,
@@ -154,8 +157,10 @@ void BatcherState::on_cancel(const core::CancelRun& cancel, Instant now, Actions
   if (cancel.give_back) {
     if (slot == no_slot) return;
     const auto& s = streams_[slot];
-    if (s.epoch == cancel.epoch && s.state == StreamState::queued && !s.exporting)
+    if (s.epoch != cancel.epoch || s.exporting) return;
+    if (s.state == StreamState::queued)
       give_back(slot, core::Errc::queue_full, "given back before it began, as its owner wished", now, out);
+    else if (s.state == StreamState::held) end_hold(slot, now, out);
     return;
   }
   if (slot != no_slot && streams_[slot].epoch.counter <= cancel.epoch.counter)
@@ -224,11 +229,13 @@ void BatcherState::expire(Instant now, Actions& out) {
 
 void BatcherState::on_tick(Instant now, Actions& out) {
   expire(now, out);
+  expire_hold(now, out);
   forget_ended(now);
 }
 
 Instant BatcherState::next_tick() const {
   Instant next = deadlines_.empty() ? core::never : deadlines_.begin()->first;
+  if (held_ != no_slot) next = std::min(next, held_until_);
   if (!ended_order_.empty()) next = std::min(next, ended_order_.front().first + limits.ended_memory);
   return next;
 }
@@ -254,7 +261,7 @@ core::ReplicaReport BatcherState::report(Instant now) const {
   for (const auto& s : streams_) {
     if (s.state == StreamState::unused || s.state == StreamState::ending) continue;
     std::uint32_t deepest = 0;
-    if (s.state == StreamState::queued) r.blocks_queued += s.blocks_when_begun();
+    if (s.state == StreamState::queued) r.blocks_queued += blocks_when_begun(s);
     for (const auto& c : s.choices) {
       deepest = std::max(deepest, c.over() ? s.prompt() : c.computed);
       if (!c.over()) r.decode_tokens += c.computed;
@@ -270,6 +277,8 @@ core::ReplicaReport BatcherState::report(Instant now) const {
   r.step_row = step_time_.row();
   r.step_context = step_time_.context();
   r.isa = info.isa;
+  r.adapters = info.adapters;
+  r.kv_groups = info.kv_groups;
   return r;
 }
 

@@ -22,19 +22,15 @@ std::uint64_t BatchStream::rows_left() const {
   return rows;
 }
 
-std::uint32_t BatchStream::blocks_when_begun() const {
-  const std::uint32_t shared = prompt() / block_tokens;
-  std::uint32_t blocks = shared;
-  for (const auto& c : choices) {
-    if (!c.over()) blocks += blocks_for(known(c)) - shared;
-  }
-  return blocks;
-}
-
 BatcherState::BatcherState(core::ReplicaRef self_ref, const core::ReplicaInfo& replica_info, const BatcherLimits& batcher_limits)
     : self(self_ref), info(replica_info), limits(batcher_limits), ledger(replica_info.blocks) {
+  const auto groups = core::kv_groups_or_full(info.kv_groups);
+  groups_.assign(groups.begin(), groups.end());
+  plain_ = core::only_full(groups_);
+  SPILLWAY_ASSERT(groups_.size() <= 8);
   SPILLWAY_ASSERT(limits.step_tokens_max > 0);
   SPILLWAY_ASSERT(limits.sequences_max > 0);
+  SPILLWAY_ASSERT(info.tokens_per_step_max >= 1 && info.tokens_per_step_max <= block_tokens);
   for (std::uint8_t c = 0; c < classes; ++c) queue_.emplace_back(limits.token_costs, limits.tenant_weights);
 }
 
@@ -73,6 +69,7 @@ std::uint32_t BatcherState::create(const core::Run& run, Instant now) {
     c.tokens = run.choices[i].tokens;
     c.finish = run.choices[i].finish;
     c.sequence = {next_sequence_++};
+    c.more.resize(groups_.size() - 1);
     const auto& names = run.choices[i].names;
     const std::size_t names_max = (s.prompt() + s.request->tokens_max) / block_tokens - in_prompt;  // of the whole answer
     c.names.assign(names.begin(), names.begin() + std::min(names_max, names.size()));
@@ -126,6 +123,7 @@ void BatcherState::end_stream(std::uint32_t slot, core::Errc code, std::string_v
   if (s.exporting) end_export(s, code, reason, out);
   if (s.state == StreamState::queued) dequeue(slot);
   if (s.state == StreamState::running) erase_running(slot);
+  if (slot == held_) held_ = no_slot;
   if (s.in_flight) {
     s.state = StreamState::ending;
     ending_.push_back(slot);
@@ -157,8 +155,16 @@ void BatcherState::release_stream(std::uint32_t slot) {
 
 void BatcherState::release_table(BatchChoice& choice) {
   if (!choice.table.empty()) ++releases_;
+  for (auto& table : choice.more) {
+    for (auto it = table.rbegin(); it != table.rend(); ++it) {
+      if (*it != core::no_block) ledger.drop_table(*it);
+    }
+    table.clear();
+  }
   // Last block first: of a cached prefix the tail is then evicted before the head, which is of use to more.
-  for (auto it = choice.table.rbegin(); it != choice.table.rend(); ++it) ledger.drop_table(*it);
+  for (auto it = choice.table.rbegin(); it != choice.table.rend(); ++it) {
+    if (*it != core::no_block) ledger.drop_table(*it);
+  }
   choice.table.clear();
   choice.computed = 0;
 }
@@ -170,7 +176,15 @@ void BatcherState::close_sequence(const BatchStream& s, const BatchChoice& choic
 void BatcherState::name_filled(BatchStream& s, BatchChoice& choice, std::uint32_t from_row, std::uint32_t to_row) {
   for (std::uint32_t b = from_row / block_tokens; b < to_row / block_tokens; ++b) {
     const auto name = s.name_at(choice, b);
-    if (name) ledger.set_name(choice.table[b], name);
+    if (!name) continue;
+    if (plain_) {
+      ledger.set_name(choice.table[b], name);
+      continue;
+    }
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+      if (groups_[g].kind == core::KvGroupKind::state || choice.table_of(g)[b] == core::no_block) continue;
+      ledger.set_name(choice.table_of(g)[b], core::group_name(name, g));
+    }
   }
 }
 
@@ -180,8 +194,15 @@ void BatcherState::fork(BatchStream& s) {
   for (auto& c : s.choices) {
     if (!c.waits) continue;
     c.waits = false;
-    c.table.assign(leader.table.begin(), leader.table.begin() + blocks);
-    for (const auto block : c.table) ledger.add_table(block);
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+      const auto& from = leader.table_of(g);
+      const auto count = groups_[g].kind == core::KvGroupKind::state ? from.size() : blocks;
+      auto& to = c.table_of(g);
+      to.assign(from.begin(), from.begin() + static_cast<std::ptrdiff_t>(count));
+      for (const auto block : to) {
+        if (block != core::no_block) ledger.add_table(block);
+      }
+    }
     c.computed = s.prompt();
     c.exported = std::min(leader.exported, s.prompt());
   }

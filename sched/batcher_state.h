@@ -20,7 +20,7 @@
 
 namespace spillway::sched {
 
-/// What BatcherCore hides, in the files batcher_{state,run,plan,admit,result,export,import,check}.cc. Not for other folders.
+/// What BatcherCore hides, in the files batcher_{state,run,groups,plan,hold,admit,result,export,import,check}.cc. Not for other folders.
 
 inline constexpr std::uint32_t no_slot = 0xffffffffU;
 
@@ -35,17 +35,23 @@ struct BatchChoice {
   std::vector<core::BlockName> names;  ///< of blocks floor(prompt / 16) and on, as far as known
   core::FinishReason finish = core::FinishReason::none;
   core::SequenceId sequence;
-  std::vector<BlockId> table;  ///< may reach beyond `computed`: blocks set aside for the prompt
+  std::vector<BlockId> table;              ///< may reach beyond `computed`: blocks set aside for the prompt
+  std::vector<std::vector<BlockId>> more;  ///< tables of the KV groups behind the first; no_block: released, or not there
   std::uint32_t computed = 0;
-  std::uint32_t chunk = 0;             ///< rows in the step being planned or in flight
-  std::uint32_t exported = 0;          ///< rows whose blocks the running export has told, but for growth in the last of them
-  BlockId copy_from = core::no_block;  ///< copy on write in the step being planned or in flight
-  bool waits = false;                  ///< until the stream's leader has computed the prompt
+  std::uint32_t chunk = 0;     ///< rows in the step being planned or in flight
+  std::uint32_t guesses = 0;   ///< rows behind these that the worker may fill with tokens it guesses; at most tokens_per_step_max - 1
+  std::uint32_t exported = 0;  ///< rows whose blocks the running export has told, but for growth in the last of them
+  BlockId copy_from = core::no_block;   ///< copy on write in the step being planned or in flight
+  std::vector<core::BlockCopy> copies;  ///< the same where there are other groups than one of full attention
+  bool waits = false;                   ///< until the stream's leader has computed the prompt
   // Of bodies that tell late (batcher_jump.h).
   bool told_once = false;    ///< the owner had a token of this Run
   std::uint32_t untold = 0;  ///< tokens at the end that the owner has not been told
 
   bool over() const { return finish != core::FinishReason::none; }
+  bool copying() const { return copy_from != core::no_block || !copies.empty(); }
+  std::vector<BlockId>& table_of(std::size_t group) { return group == 0 ? table : more[group - 1]; }
+  const std::vector<BlockId>& table_of(std::size_t group) const { return group == 0 ? table : more[group - 1]; }
 };
 
 enum class StreamState : std::uint8_t {
@@ -53,6 +59,7 @@ enum class StreamState : std::uint8_t {
   queued,
   running,
   frozen,  ///< exported and stopped; neither in the queue nor in the running set
+  held,    ///< has to make room: stopped, until it is moved away or given back
   ending,  ///< over, but the step in flight still uses its blocks
 };
 
@@ -73,6 +80,7 @@ struct BatchStream {
   bool overdue = false;          ///< queued in the first class for as long as a class takes: goes before all deadlines of its tenant
   bool opened = false;           ///< the worker knows its sequences
   bool in_flight = false;        ///< has rows in the step in flight
+  bool was_held = false;         ///< and may be frozen since
   std::uint32_t unfinished = 0;  ///< choices
   std::uint32_t waiting = 0;     ///< choices that wait for the leader
   std::uint32_t leader = 0;      ///< computes the prompt for those that wait
@@ -82,8 +90,6 @@ struct BatchStream {
   std::uint32_t prompt() const { return static_cast<std::uint32_t>(request->prompt.size()); }
   /// Rows still to be computed before each choice's next token.
   std::uint64_t rows_left() const;
-  /// Blocks of what is known of all its choices, nothing of it cached.
-  std::uint32_t blocks_when_begun() const;
   std::uint8_t service_class() const { return static_cast<std::uint8_t>(request->service_class); }
   QueueKey queue_key(std::uint32_t slot) const { return {overdue ? Instant{} : deadline, arrival, slot}; }
   /// Prompt and generated tokens of a choice.
@@ -174,7 +180,7 @@ class BatcherState {
   // batcher_export.cc
   void on_export_begin(const ExportBegin& event, Actions& out);
   void on_export_freeze(const ExportFreeze& event, Instant now, Actions& out);
-  void on_export_thaw(const ExportThaw& event, Actions& out);
+  void on_export_thaw(const ExportThaw& event, Instant now, Actions& out);
   void on_export_release(const ExportRelease& event, Instant now, Actions& out);
 
   // batcher_import.cc
@@ -198,6 +204,7 @@ class BatcherState {
   bool ready = true;
   std::uint64_t generation = 1;
   std::uint64_t report_number = 0;
+  std::uint32_t guess_permille = 1000;  // batcher_jump.h
   bool idle() const { return by_identity_.empty() && ending_.empty() && imports_.empty(); }
 
  private:
@@ -277,6 +284,31 @@ class BatcherState {
   /// Tokens of the stream that its owner has not been told.
   void tell_stream(BatchStream& s, Actions& out);
 
+  // batcher_groups.cc: where a model has other KV groups than one of full attention (`plain_` is false)
+  /// Blocks of the beginning that are held here in every group: a choice may go on behind them.
+  std::uint32_t group_hits(const BatchStream& s, const BatchChoice& c, std::uint32_t most) const;
+  /// Blocks to be allocated when a choice begins behind `hits` blocks and is to be computed up to `rows`.
+  std::uint32_t group_need(std::uint32_t hits, std::uint32_t rows) const;
+  Match match_groups(const BatchStream& s) const;
+  void start_groups(BatchStream& s, const Match& m);
+  /// Room for rows up to `end`, and blocks of its own to write to.
+  bool grow_groups(std::uint32_t slot, std::uint32_t choice, std::uint32_t end, Instant now, Actions& out);
+  /// Blocks that lie before every window.
+  void release_behind(BatchChoice& c);
+  /// Would its next row write to a block that another choice reads?
+  bool shares_written(const BatchChoice& c) const;
+  /// Of an export: what the choice holds, as far as it may be told now; all of it when frozen.
+  struct GroupBlock {
+    std::size_t group = 0;
+    std::uint32_t place = 0;  ///< in the table
+    std::uint32_t rows = 0;
+  };
+  std::vector<GroupBlock> group_blocks(const BatchChoice& c, bool frozen) const;
+  core::BlockName name_at(const BatchStream& s, const BatchChoice& c, std::size_t group, std::uint32_t place) const;
+  std::uint64_t capacity_need(const core::Request& request, std::uint32_t unfinished) const;
+  /// Blocks of what is known of all its choices, nothing of it cached.
+  std::uint32_t blocks_when_begun(const BatchStream& s) const;
+
   // batcher_plan.cc
   /// The first pass: false when there can be no step now.
   bool assign_step(Instant now, Actions& out);
@@ -288,6 +320,16 @@ class BatcherState {
   void assign_chunks(std::uint32_t slot, Instant now, Actions& out);
   bool assign(std::uint32_t slot, std::uint32_t choice, std::uint32_t rows, Instant now, Actions& out);
   BlockId allocate_or_preempt(std::uint32_t slot, Instant now, Actions& out);
+
+  // batcher_hold.cc
+  /// Holds the victim of a preemption, where its owner may have a cheaper way than computing it again. At most one is held.
+  bool hold(std::uint32_t victim, Instant now, Actions& out);
+  /// What preempting it costs: its tokens computed again, once there are blocks for them.
+  core::Duration recompute_time(const BatchStream& s, Instant now) const;
+  /// It does not get away: it is returned after all.
+  void end_hold(std::uint32_t slot, Instant now, Actions& out);
+  /// The patience has ended.
+  void expire_hold(Instant now, Actions& out);
   void adopt(BatchStream& s, std::uint32_t choice);
   std::uint32_t prompt_budget() const;
   /// What the decodes assigned leave to prompts by the targets of their classes.
@@ -298,6 +340,8 @@ class BatcherState {
   Match match(const BatchStream& s) const;
   void count_cached(const BatchStream& s, Match& m) const;
   void start(BatchStream& s, const Match& m);
+  /// What is left of the budget goes to guesses, as far as that takes no block from anybody.
+  void assign_guesses();
   void emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t slot, core::StepPlan& plan);
 
   // batcher_admit.cc
@@ -311,6 +355,8 @@ class BatcherState {
   void take_rows(Actions& out);
   /// `late`: the owner is told of it later, unless it is the first or the last one.
   void take_token(std::uint32_t slot, std::uint32_t choice, const core::TokenOut& token, bool late);
+  /// The next token of the same step: it was guessed right, so the row of the token before it is computed.
+  void take_guessed(std::uint32_t slot, std::uint32_t choice, const core::TokenOut& token, bool late);
   /// What follows from the tokens and rows of a step.
   void after_tokens(Instant now, Actions& out);
   /// A run in the box of the stream's owner that begins with what it has not been told.
@@ -326,6 +372,7 @@ class BatcherState {
   void tell_grown(TransferId transfer, BatchStream& s, BatchExport& e, Actions& out);
   /// Collects blocks that are new to the export or have more rows than told.
   void grow(BatchStream& s, BatchExport& e, std::vector<ExportBlock>& blocks);
+  void grow_export(const BatchStream& s, BatchChoice& c, BatchExport& e, std::vector<ExportBlock>& blocks);
   std::uint32_t ordinal_of(BatchExport& e, BlockId block, std::uint32_t first_token);
   bool parting(const BatchStream& s) const;
   void freeze_if_due(TransferId transfer, BatchExport& e, Instant now, Actions& out);
@@ -338,10 +385,13 @@ class BatcherState {
   void drop_import(TransferId transfer);
 
   // batcher_check.cc
+  void check_groups(const BatchChoice& c) const;
   void check_stream(const BatchStream& s, std::uint32_t slot, std::vector<std::uint32_t>& tables, std::vector<std::uint32_t>& pins) const;
   void check_sets() const;
 
-  std::deque<BatchStream> streams_;  // by slot
+  std::vector<core::KvGroup> groups_;  // at least one
+  bool plain_ = true;                  // one, of full attention
+  std::deque<BatchStream> streams_;    // by slot
   std::vector<std::uint32_t> free_slots_;
   std::unordered_map<Identity, std::uint32_t, StreamIdentityHash> by_identity_;  // looked up, never iterated
   std::vector<std::uint32_t> running_;                                           // by class, then order of admission
@@ -372,6 +422,8 @@ class BatcherState {
   std::uint32_t budget_ = 0;
   StepBudget step_budget_;
   bool preempted_ = false;
+  std::uint32_t held_ = no_slot;  // its blocks come free by held_until_: those who need some wait
+  Instant held_until_{};
   std::uint64_t attended_ = 0;  // tokens that the rows of the step attend to
   std::vector<Scheduled> scheduled_;
   std::vector<Scheduled> targets_;  // one per sample target of the plan, in order

@@ -140,7 +140,8 @@ void Exports::send_offer(Export& e, std::uint32_t first, Instant now, Actions& o
   offer.owner = e.move.owner;
   offer.source = e.move.source;
   offer.destination = e.move.destination;
-  offer.kv_id = replica.kv_id;
+  offer.kv_id = core::under_adapter(replica.kv_id, replica.adapters, e.adapter).value_or(replica.kv_id);
+  offer.adapter = e.adapter;
   offer.numerics_id = replica.numerics_id;
   offer.format = static_cast<core::PageFormat>(replica.page_format);
   offer.page_bytes = replica.page_bytes;
@@ -148,7 +149,7 @@ void Exports::send_offer(Export& e, std::uint32_t first, Instant now, Actions& o
   for (std::uint32_t i = first; i < e.blocks.size(); ++i) {
     const ExportBlock& block = e.blocks[i].known;
     // A growing block is named later, and a name says that the block is full.
-    offer.blocks.push_back({i, block.rows == block_rows ? block.name : core::BlockName{}, block.first_token, block.rows});
+    offer.blocks.push_back({i, block.rows == block_rows ? block.name : core::BlockName{}, block.first_token, block.rows, block.group});
   }
   if (!e.offered) e.offered_at = now;
   e.offered = true;
@@ -164,6 +165,7 @@ void Exports::on(const ExportGrown& event, Instant now, Actions& out) {
   e->decode_steps = event.decode_steps;
   if (event.choices != 0) e->choices = event.choices;
   e->rows_to_compute = event.rows_to_compute;
+  e->adapter = event.adapter;
   // The freeze came too late and is void.
   if (e->phase == Phase::freezing && event.decode_steps > e->freeze_steps_max) e->phase = Phase::copying;
   if (!e->offered || e->blocks.size() > known) send_offer(*e, e->offered ? known : 0, now, out);
@@ -346,6 +348,7 @@ void Exports::send_frames(Export& e, const CacheCore::RowsRead& event, Instant n
   frame.whole_page = event.whole_page;
   frame.first_row = event.first_row;
   frame.header.format = static_cast<core::PageFormat>(replica.page_format);
+  frame.header.group = static_cast<std::uint16_t>(block.known.group);
   frame.header.first_token = block.known.first_token + event.first_row;
   frame.header.rows = static_cast<std::uint16_t>(event.rows);
   if (event.data) frame.header.checksum = core::checksum64(*event.data);
@@ -375,7 +378,8 @@ void Exports::on(const ExportFrozen& event, Instant now, Actions& out) {
   for (const ExportBlock& block : event.blocks) {
     const std::uint32_t ordinal = e->ordinals.at(block.ordinal);
     e->blocks[ordinal].dropped = false;
-    handoff.blocks.push_back({ordinal, block.rows == block_rows ? block.name : core::BlockName{}, block.first_token, block.rows});
+    handoff.blocks.push_back(
+        {ordinal, block.rows == block_rows ? block.name : core::BlockName{}, block.first_token, block.rows, block.group});
   }
   handoff.run = event.run;
   handoff.run.epoch = e->move.new_epoch;

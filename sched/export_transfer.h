@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -91,6 +92,7 @@ class Exports {
     std::uint32_t reserved = 0;                       ///< ordinals [0, reserved) have room at the destination
     bool offered = false;
     std::uint32_t choices = 1;
+    std::string adapter;
     std::uint64_t rows_to_compute = 0;
     std::uint32_t decode_steps = 0;
     std::uint32_t freeze_steps_max = 0;

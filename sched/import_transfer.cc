@@ -33,7 +33,9 @@ std::string Imports::wrong_offer(const core::Offer& offer) const {
   const auto it = context_.replicas.find(offer.destination.index);
   if (it == context_.replicas.end()) return "replica " + number(offer.destination.index) + " is not loaded here";
   const core::ReplicaInfo& mine = it->second;
-  if (offer.kv_id != mine.kv_id) return "kv_id " + core::to_hex(offer.kv_id) + " is not ours, " + core::to_hex(mine.kv_id);
+  const auto kv_id = core::under_adapter(mine.kv_id, mine.adapters, offer.adapter);
+  if (!kv_id) return "the adapter '" + offer.adapter + "' is not loaded here: there is " + core::adapter_names(mine.adapters);
+  if (offer.kv_id != *kv_id) return "kv_id " + core::to_hex(offer.kv_id) + " is not ours, " + core::to_hex(*kv_id);
   if (offer.numerics_id != mine.numerics_id) {
     return "numerics id " + number(offer.numerics_id) + " is not ours, " + number(mine.numerics_id);
   }
@@ -45,6 +47,8 @@ std::string Imports::wrong_offer(const core::Offer& offer) const {
   for (const core::TransferBlock& block : offer.blocks) {
     if (block.ordinal >= mine.blocks) return "block " + number(block.ordinal) + " of a pool of " + number(mine.blocks);
     if (block.rows > block_rows) return number(block.rows) + " rows in block " + number(block.ordinal);
+    if (block.group >= core::kv_groups_or_full(mine.kv_groups).size())
+      return "block " + number(block.ordinal) + " of KV group " + number(block.group);
     if (block.name && block.rows != block_rows) return "a name for block " + number(block.ordinal) + ", which is not full";
     if (block.first_token % block_rows != 0 || block.first_token >= mine.context_max) {
       return "block " + number(block.ordinal) + " at position " + number(block.first_token);
@@ -55,7 +59,7 @@ std::string Imports::wrong_offer(const core::Offer& offer) const {
 
 std::string Imports::wrong_blocks(const Import& import, const core::Offer& offer) const {
   if (import.key != offer.key || import.new_epoch != offer.new_epoch || import.owner != offer.owner || import.source != offer.source ||
-      import.replica != offer.destination.index) {
+      import.replica != offer.destination.index || import.adapter != offer.adapter) {
     return "the transfer is another stream's";
   }
   auto known = static_cast<std::uint32_t>(import.slots.size());
@@ -135,6 +139,7 @@ void Imports::on(const core::Offer& message, Instant now, Actions& out) {
     import.source = message.source;
     import.replica = message.destination.index;
     import.choices = message.choices;
+    import.adapter = message.adapter;
     import.ask_at = now + context_.limits.resend;
     wrong = wrong_blocks(import, message);
     // The beginning was lost: the source offers everything again.
@@ -196,7 +201,8 @@ std::string Imports::wrong_frame(const Import& import, const core::PageFrame& fr
   if (header.rows == 0 || header.rows > block_rows) return number(header.rows) + " rows in a page";
   if (frame.first_row > block_rows - header.rows) return number(header.rows) + " rows from row " + number(frame.first_row);
   if (frame.whole_page && frame.first_row != 0) return "a whole page from row " + number(frame.first_row);
-  if (header.version != 1 || header.layout != 1 || header.group != 0) return "a page of an unknown version or layout";
+  if (header.version != 1 || header.layout != 1) return "a page of an unknown version or layout";
+  if (header.group != import.slots[frame.ordinal].want.group) return "a page of KV group " + number(header.group);
   if (static_cast<std::uint32_t>(header.format) != mine.page_format)
     return "page format " + number(static_cast<std::uint32_t>(header.format));
   if (header.first_token != import.slots[frame.ordinal].want.first_token + frame.first_row) {
@@ -332,12 +338,33 @@ void Imports::on(const CacheCore::RowsWritten& event, Instant now, Actions& out)
   try_commit(import, now, out);
 }
 
+std::string Imports::wrong_table(const Import& import, const std::vector<std::uint32_t>& table, std::uint32_t rows,
+                                 std::size_t group) const {
+  const core::ReplicaInfo& mine = context_.replicas.at(import.replica);
+  const core::KvGroup& rule = core::kv_groups_or_full(mine.kv_groups)[group];
+  if (table.size() < (rows == 0 ? 0 : core::held_blocks(rule, rows))) return "a table shorter than its rows";
+  const std::uint64_t first = core::first_kept_block(rule, rows);
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const std::uint32_t ordinal = table[i];
+    if (ordinal >= mine.blocks) return "block " + number(ordinal) + " cannot be";
+    if (ordinal >= import.slots.size()) continue;
+    const core::TransferBlock& want = import.slots[ordinal].want;
+    if (want.group != group) return "block " + number(ordinal) + " is of KV group " + number(want.group) + " and not " + number(group);
+    if (want.first_token != (first + i) * block_rows) {
+      return "block " + number(ordinal) + " is not at position " + number((first + i) * block_rows);
+    }
+  }
+  return {};
+}
+
 std::string Imports::wrong_handoff(const Import& import, const core::Handoff& handoff) const {
   const core::Run& run = handoff.run;
   if (run.key != import.key || run.epoch != import.new_epoch || run.owner != import.owner) return "the run is another stream's";
   if (!run.request || run.request->key != import.key) return "the run has no request of this stream";
+  if (run.request->adapter != import.adapter) return "the run is under another adapter than was offered";
   const std::size_t choices = run.request->choices;
-  if (run.choices.size() != choices || handoff.tables.size() != choices || handoff.rows.size() != choices) {
+  const auto groups = core::kv_groups_or_full(context_.replicas.at(import.replica).kv_groups);
+  if (run.choices.size() != choices || handoff.tables.size() != choices * groups.size() || handoff.rows.size() != choices) {
     return number(run.choices.size()) + " choices, " + number(handoff.tables.size()) + " tables, " + number(handoff.rows.size()) +
            " counts of rows for " + number(choices) + " choices";
   }
@@ -349,13 +376,8 @@ std::string Imports::wrong_handoff(const Import& import, const core::Handoff& ha
   for (std::size_t c = 0; c < choices; ++c) {
     const std::uint64_t length = run.request->prompt.size() + run.choices[c].tokens.size();
     if (handoff.rows[c] > length) return number(handoff.rows[c]) + " rows of " + number(length) + " tokens";
-    if (handoff.rows[c] > handoff.tables[c].size() * block_rows) return "a table shorter than its rows";
-    for (std::size_t i = 0; i < handoff.tables[c].size(); ++i) {
-      const std::uint32_t ordinal = handoff.tables[c][i];
-      if (ordinal >= context_.replicas.at(import.replica).blocks) return "block " + number(ordinal) + " cannot be";
-      if (ordinal < import.slots.size() && import.slots[ordinal].want.first_token != i * block_rows) {
-        return "block " + number(ordinal) + " is not at position " + number(i * block_rows);
-      }
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      if (std::string wrong = wrong_table(import, handoff.tables[c * groups.size() + g], handoff.rows[c], g); !wrong.empty()) return wrong;
     }
   }
   return {};
@@ -385,13 +407,20 @@ void Imports::on(const core::Handoff& message, Instant now, Actions& out) {
 }
 
 /// Rows of `ordinal` that some table needs.
-std::uint32_t Imports::rows_needed(const Import& import, std::uint32_t ordinal) {
+std::uint32_t Imports::rows_needed(const Import& import, std::uint32_t ordinal) const {
+  const auto groups = core::kv_groups_or_full(context_.replicas.at(import.replica).kv_groups);
+  const core::TransferBlock& want = import.slots[ordinal].want;
+  const core::KvGroup& rule = groups[want.group];
   std::uint32_t rows = 0;
-  for (std::size_t c = 0; c < import.handoff->tables.size(); ++c) {
-    const auto& table = import.handoff->tables[c];
-    const std::uint64_t first = import.slots[ordinal].want.first_token;
-    if (first / block_rows >= table.size() || table[first / block_rows] != ordinal || import.handoff->rows[c] <= first) continue;
-    rows = std::max(rows, static_cast<std::uint32_t>(std::min<std::uint64_t>(block_rows, import.handoff->rows[c] - first)));
+  for (std::size_t c = 0; c < import.handoff->rows.size(); ++c) {
+    const auto& table = import.handoff->tables[c * groups.size() + want.group];
+    const std::uint64_t end = import.handoff->rows[c];
+    const std::uint64_t place =
+        want.first_token / block_rows - std::min(core::first_kept_block(rule, end), std::uint64_t{want.first_token} / block_rows);
+    if (place >= table.size() || table[place] != ordinal) continue;
+    if (rule.kind == core::KvGroupKind::state) return block_rows;
+    if (end > want.first_token)
+      rows = std::max(rows, static_cast<std::uint32_t>(std::min<std::uint64_t>(block_rows, end - want.first_token)));
   }
   return rows;
 }

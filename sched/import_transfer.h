@@ -61,6 +61,7 @@ class Imports {
     core::ReplicaRef source;
     std::uint32_t replica = 0;
     std::uint32_t choices = 1;
+    std::string adapter;
     std::vector<Slot> slots;
     bool opened = false;          ///< the batcher knows of it
     std::uint32_t reserving = 0;  ///< ImportReserve not yet answered
@@ -76,6 +77,7 @@ class Imports {
   std::string wrong_offer(const core::Offer& offer) const;
   std::string wrong_blocks(const Import& import, const core::Offer& offer) const;
   std::string wrong_frame(const Import& import, const core::PageFrame& frame) const;
+  std::string wrong_table(const Import& import, const std::vector<std::uint32_t>& table, std::uint32_t rows, std::size_t group) const;
   std::string wrong_handoff(const Import& import, const core::Handoff& handoff) const;
   void refuse(const core::Offer& offer, core::Errc code, std::string_view reason, Actions& out);
   void reply(const Import& import, Actions& out);
@@ -94,7 +96,7 @@ class Imports {
   void try_commit(Import& import, Instant now, Actions& out);
   std::vector<core::RowRange> missing(Import& import, Instant now) const;
   void ask_missing(Import& import, Instant now, Actions& out);
-  static std::uint32_t rows_needed(const Import& import, std::uint32_t ordinal);
+  std::uint32_t rows_needed(const Import& import, std::uint32_t ordinal) const;
 
   CacheContext& context_;
   Map imports_;

@@ -23,11 +23,13 @@ struct ExportBlock {
   BlockId block = core::no_block;
   core::BlockName name;  ///< zero when not full or not yet named
   std::uint32_t first_token = 0;
-  std::uint32_t rows = 0;  ///< rows computed so far
+  std::uint32_t rows = 0;   ///< rows computed so far
+  std::uint32_t group = 0;  ///< KV group (core/messages.h, TransferBlock)
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("ordinal", s.ordinal), v("block", s.block), v("name", s.name), v("first_token", s.first_token), v("rows", s.rows);
+    v("group", s.group);
   }
 };
 
@@ -88,11 +90,12 @@ struct ExportGrown {
   std::uint32_t decode_steps = 0;     ///< decode steps of the stream since ExportBegin, running total
   std::uint32_t choices = 0;          ///< of the stream, finished ones included (0: not told)
   std::uint64_t rows_to_compute = 0;  ///< rows still to be computed before the next token, all choices (decoding: one per live choice)
+  std::string adapter;                ///< of the stream
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("transfer", s.transfer), v("blocks", s.blocks), v("decode_steps", s.decode_steps), v("choices", s.choices);
-    v("rows_to_compute", s.rows_to_compute);
+    v("rows_to_compute", s.rows_to_compute), v("adapter", s.adapter);
   }
 };
 /// Answer to ExportBegin when the stream is not there under that epoch, or the message that a running export is over because the
@@ -113,7 +116,7 @@ struct ExportFrozen {
   TransferId transfer;
   core::Run run;
   std::vector<ExportBlock> blocks;
-  std::vector<std::vector<std::uint32_t>> tables;  ///< per choice: ordinals in order of position
+  std::vector<std::vector<std::uint32_t>> tables;  ///< per choice and KV group: ordinals in order of position
   std::vector<std::uint32_t> rows;                 ///< per choice: rows computed
 
   template <class Self, class V>

@@ -25,7 +25,8 @@ core::Duration bounded(std::uint64_t count, std::int64_t each) {
 std::int64_t freeness(const MoveReplica& r) {
   if (r.draining) return INT64_MIN;
   const std::int64_t demand = r.queued > 0 ? std::int64_t{r.blocks_head} : 0;
-  return (static_cast<std::int64_t>(r.free_soon()) - demand) * block_tokens / std::max<std::int64_t>(1, r.streams);
+  return (static_cast<std::int64_t>(r.free_soon()) - demand) * block_tokens / std::max<std::int64_t>(1, r.growing_groups) /
+         std::max<std::int64_t>(1, r.streams);
 }
 
 std::uint64_t growth(const MoveReplica& r) {
@@ -37,8 +38,8 @@ std::uint64_t growth(const MoveReplica& r) {
 
 core::Duration time_to_exhaustion(const MoveReplica& r) {
   const std::uint64_t pace = growth(r);
-  if (pace == 0) return core::Duration::max();
-  return bounded(r.free_soon() * block_tokens, second) / static_cast<std::int64_t>(pace);
+  if (pace == 0 || r.growing_groups == 0) return core::Duration::max();
+  return bounded(r.free_soon() * block_tokens / r.growing_groups, second) / static_cast<std::int64_t>(pace);
 }
 
 core::Duration release_wait(const MoveReplica& r, std::uint64_t blocks) {

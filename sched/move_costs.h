@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/adapter.h"
 #include "core/ids.h"
 #include "core/request.h"
 #include "core/time.h"
@@ -45,6 +47,7 @@ struct MoveReplica {
   core::ReplicaRef replica;
   core::KvId kv_id;
   core::U128 weights_digest;
+  std::vector<core::AdapterInfo> adapters;
   std::uint32_t numerics_id = 1;
   std::uint64_t features = 0;
   bool source = false;       ///< up and heard of, not draining (a drain has its own way): its streams may be moved
@@ -66,6 +69,8 @@ struct MoveReplica {
   std::uint64_t decode_tokens = 0;
   std::uint32_t tokens_per_second = 0;
   std::uint64_t page_bytes = 0;
+  std::uint32_t groups = 1;          ///< KV groups; 16 tokens fill a block in each
+  std::uint32_t growing_groups = 1;  ///< of them, those that keep it
   std::uint32_t leaving = 0;   ///< moves under way from there: this router's, or as many as it reports
   std::uint32_t arriving = 0;  ///< to there, likewise
   bool exports = false;        ///< its report tells of streams that leave it
@@ -87,7 +92,8 @@ struct MoveStream {
   std::uint32_t blocks = 0;         ///< of these
   std::uint64_t output_tokens = 0;  ///< still allowed
   std::uint64_t required = 0;       ///< features
-  core::U128 weights_digest;
+  core::U128 weights_digest;        ///< under its adapter
+  std::string adapter;
   std::uint32_t numerics_id = 1;
   std::uint32_t moves = 0;              ///< planned so far
   core::Instant again_at{};             ///< not moved before

@@ -19,7 +19,7 @@ constexpr std::size_t victims_max = 16;       // the shortest streams are compar
 /// Blocks that are lacking at a pressed replica: for the head of the queue, for the growth of twice `exhaustion`, and what counts as full.
 std::uint64_t blocks_lacking(const MoveReplica& r, const MoveLimits& limits) {
   const auto window = static_cast<std::uint64_t>(std::max<std::int64_t>(limits.exhaustion.count() / 1'000'000, 0)) * 2;
-  const std::uint64_t grown = growth(r) * window / 1000 / block_tokens;
+  const std::uint64_t grown = growth(r) * window / 1000 / block_tokens * r.growing_groups;
   const std::uint64_t low = std::uint64_t{r.blocks_total} * limits.free_low_permille / 1000;
   const std::uint64_t wanted = (r.queued > 0 ? r.blocks_head : 0) + std::max(grown, low);
   return wanted - std::min(wanted, r.free_soon());
@@ -32,6 +32,39 @@ bool roomy(const MoveReplica& r, std::uint64_t blocks, std::uint32_t permille) {
 class Planner {
  public:
   Planner(MoveView& view, const MoveLimits& limits, const PressedReplicas& full) : view_(view), limits_(limits), full_(full) {}
+
+  std::optional<PlannedMove> held(std::size_t from, const MoveStream& s, Duration again) {
+    const MoveReplica& r = view_.replicas[from];
+    if (r.imports || r.arriving > 0 || r.leaving >= limits_.leaving_max || !movable(s)) return std::nullopt;
+    find_destinations();
+    std::optional<PlannedMove> chosen;
+    std::vector<MoveScore> scores;
+    for (const std::size_t at : destinations_) {
+      const MoveReplica& to = view_.replicas[at];
+      if (!fits(r, to, s)) continue;
+      const std::uint64_t tokens = uncached(s, at);
+      again = std::min(again, prompt_delay(to, to.ahead_tokens + tokens, view_.step_tokens));
+      if (to.kv_id != r.kv_id) continue;
+      MoveDecision d;
+      d.source = r.replica;
+      d.destination = to.replica;
+      d.reason = MoveReason::exhaustion;
+      d.downtime = view_.costs.downtime;
+      d.interference = copy_time(r, std::min<std::uint64_t>(s.blocks, (tokens + block_tokens - 1) / block_tokens * r.groups), view_.costs);
+      d.freeness_source = freeness(r);
+      d.freeness_destination = freeness(to);
+      const Duration cost = d.downtime + d.interference;  // all wait for its blocks while they are copied
+      scores.push_back({to.replica, -cost});
+      if (!chosen || cost < chosen->decision.downtime + chosen->decision.interference) chosen = PlannedMove{s.key, std::move(d)};
+    }
+    if (!chosen) return std::nullopt;
+    MoveDecision& d = chosen->decision;
+    d.at_source = again;
+    settle(d);
+    for (MoveScore& score : scores) score.gain += again;
+    d.scores = std::move(scores);
+    return d.gain > Duration{0} ? std::move(chosen) : std::nullopt;
+  }
 
   std::vector<PlannedMove> run() {
     for (const std::size_t at : sources()) {
@@ -232,7 +265,8 @@ class Planner {
       d.at_source = at_source;
       d.at_destination = answer_there(s, to);
       const std::uint64_t tokens = uncached(s, at);
-      const Duration copy = copy_time(r, std::min<std::uint64_t>(s.blocks, (tokens + block_tokens - 1) / block_tokens), view_.costs);
+      const Duration copy =
+          copy_time(r, std::min<std::uint64_t>(s.blocks, (tokens + block_tokens - 1) / block_tokens * r.groups), view_.costs);
       const Duration again = prompt_delay(to, to.ahead_tokens + tokens, view_.step_tokens);
       const bool carried = to.kv_id == r.kv_id && copy + view_.costs.downtime < again;
       d.road = carried ? MoveRoad::move : MoveRoad::recompute;
@@ -298,8 +332,9 @@ bool pressed(const MoveReplica& r, const MoveLimits& limits, std::uint32_t step_
 }
 
 bool runs_there(const MoveStream& s, const MoveReplica& r) {
-  return (s.required & ~r.features) == 0 && (!s.weights_digest || s.weights_digest == r.weights_digest) && s.numerics_id == r.numerics_id &&
-         std::find(s.avoid.begin(), s.avoid.end(), r.replica) == s.avoid.end();
+  const auto weights = core::under_adapter(r.weights_digest, r.adapters, s.adapter);
+  return (s.required & ~r.features) == 0 && weights && (!s.weights_digest || s.weights_digest == *weights) &&
+         s.numerics_id == r.numerics_id && std::find(s.avoid.begin(), s.avoid.end(), r.replica) == s.avoid.end();
 }
 
 void fill_costs(std::vector<MoveReplica>& replicas) {
@@ -319,13 +354,32 @@ void fill_costs(std::vector<MoveReplica>& replicas) {
   }
 }
 
-std::vector<PlannedMove> plan_moves(MoveView& view, const MoveLimits& limits, PressedReplicas& full) {
-  fill_costs(view.replicas);
+namespace {
+
+void note_pressed(const MoveView& view, const MoveLimits& limits, PressedReplicas& full) {
   for (const MoveReplica& r : view.replicas) {
     if (pressed(r, limits, view.step_tokens, full.contains(r.replica))) full.insert(r.replica);
     else full.erase(r.replica);
   }
+}
+
+}  // namespace
+
+std::vector<PlannedMove> plan_moves(MoveView& view, const MoveLimits& limits, PressedReplicas& full) {
+  fill_costs(view.replicas);
+  note_pressed(view, limits, full);
   return Planner(view, limits, full).run();
+}
+
+std::optional<PlannedMove> plan_held(MoveView& view, const MoveLimits& limits, PressedReplicas& full, const MoveStream& stream,
+                                     core::ReplicaRef source, Duration again) {
+  fill_costs(view.replicas);
+  note_pressed(view, limits, full);
+  const auto from = std::find_if(view.replicas.begin(), view.replicas.end(), [&](const MoveReplica& r) { return r.replica == source; });
+  if (from == view.replicas.end() || !from->source) return std::nullopt;
+  // Its report is older than the word that nothing is left.
+  from->blocks_free = 0;
+  return Planner(view, limits, full).held(static_cast<std::size_t>(from - view.replicas.begin()), stream, again);
 }
 
 }  // namespace spillway::sched

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -109,6 +110,12 @@ bool pressed(const MoveReplica& replica, const MoveLimits& limits, std::uint32_t
 ///     plan opposite moves within one report interval are not kept from it by this rule, but by rule 1: both judge by the same
 ///     reports, by which one replica alone is the freer.
 std::vector<PlannedMove> plan_moves(MoveView& view, const MoveLimits& limits, PressedReplicas& pressed);
+
+/// A running stream that its batcher holds because all blocks are in use: where it is moved to, if that costs less than computing its
+/// tokens again, which takes `again` where it is. Destinations and caps are those of the rules above; the cheapest copy wins, of equals the
+/// freest.
+std::optional<PlannedMove> plan_held(MoveView& view, const MoveLimits& limits, PressedReplicas& pressed, const MoveStream& stream,
+                                     core::ReplicaRef source, core::Duration again);
 
 /// May the replica take the stream over, as to features, weights and what it refused of late?
 bool runs_there(const MoveStream& stream, const MoveReplica& replica);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "core/digest.h"
@@ -15,10 +16,11 @@ namespace spillway::sched {
 class StreamNames {
  public:
   StreamNames() = default;
-  StreamNames(const core::TenantSecret& secret, std::uint64_t salt, std::span<const core::TokenId> prompt, std::uint32_t choices);
+  StreamNames(const core::TenantSecret& secret, std::uint64_t salt, std::span<const core::TokenId> prompt, std::uint32_t choices,
+              std::string_view adapter = {});
 
   /// Names that stand in for digests and are known ahead, those of an answer too: for bodies that compute nothing. One choice.
-  static StreamNames stand_ins(std::span<const core::BlockName> names, std::size_t prompt_tokens);
+  static StreamNames stand_ins(std::span<const core::BlockName> names, std::size_t prompt_tokens, std::string_view adapter = {});
 
   /// The next generated token of a choice. True when it filled a block: its name is the last of `choice(c)`.
   bool add(std::uint32_t choice, core::TokenId token);
@@ -36,6 +38,7 @@ class StreamNames {
   core::TenantSecret secret_{};
   bool known_ahead_ = false;
   std::uint64_t salt_ = 0;
+  core::BlockName root_;  // of the adapter
   std::vector<core::BlockName> prompt_;
   std::vector<Choice> choices_;
 };

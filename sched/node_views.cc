@@ -89,6 +89,7 @@ void NodeViews::list_by_model(NodeView& node, core::ReplicaRef ref, ReplicaView&
   }
   model.context_max = std::max(model.context_max, told.context_max);
   model.blocks_max = std::max(model.blocks_max, told.blocks_total);
+  if (told.told()) model.kv_groups = told.kv_groups;
 }
 
 void NodeViews::unlist(core::ModelId id, core::ReplicaRef ref) {

@@ -62,6 +62,7 @@ struct ModelReplicas {
   std::vector<ModelReplica> list;  ///< by ref
   std::uint32_t context_max = 0;   ///< the largest of them
   std::uint32_t blocks_max = 0;    ///< blocks_total of the largest
+  std::vector<core::KvGroup> kv_groups;  ///< of the one that told last
 };
 
 /// A router's soft view of all nodes, from links, reports and announcements; and what it sent them since.

@@ -4,6 +4,7 @@
 
 #include "core/assert.h"
 #include "core/step.h"
+#include "sched/group_blocks.h"
 #include "sched/router_state.h"
 
 namespace spillway::sched {
@@ -32,12 +33,6 @@ std::string feature_names(std::uint64_t bits) {
     all += bit < names.size() ? std::string(names[bit]) : "feature bit " + text(bit);
   }
   return all;
-}
-
-/// Blocks for `length` tokens of each of `choices` choices that share the prompt's full blocks. The last token is never fed back.
-std::uint64_t blocks_for(std::uint64_t prompt, std::uint64_t length, std::uint64_t choices) {
-  const std::uint64_t shared = prompt / block_tokens;
-  return shared + ((length - 1 + block_tokens - 1) / block_tokens - shared) * choices;
 }
 
 }  // namespace
@@ -78,6 +73,7 @@ core::Result<void> RouterState::check_replicas(const RouterCore::Admit& admit, I
   const core::Request& request = *admit.request;
   bool known = false;
   bool supported = false;
+  bool adapted = false;
   std::uint64_t lacking = 0;
   for (const ModelReplica& entry : views.of(request.model).list) {
     const core::ReplicaReport& report = entry.replica->report;
@@ -86,12 +82,16 @@ core::Result<void> RouterState::check_replicas(const RouterCore::Admit& admit, I
     lacking = request.required & ~report.features;
     if (lacking != 0) continue;
     supported = true;
+    const auto weights = core::under_adapter(report.weights_digest, report.adapters, request.adapter);
+    if (!weights) continue;
+    adapted = true;
     if (!admit.resumed || !admit.resume.weights_digest) return {};
-    if (report.weights_digest == admit.resume.weights_digest && report.numerics_id == admit.resume.numerics_id) return {};
+    if (*weights == admit.resume.weights_digest && report.numerics_id == admit.resume.numerics_id) return {};
   }
   if (!views.complete()) return {};
   if (!known) return fail(Errc::unknown_model, "no replica serves the model");
   if (!supported) return fail(Errc::unsupported, "no replica has " + feature_names(lacking));
+  if (!adapted) return fail(Errc::unsupported, "no replica of the model serves the adapter '" + request.adapter + "'");
   return fail(Errc::incompatible, "no replica has the weights " + core::to_hex(admit.resume.weights_digest) + " and numerics id " +
                                       text(admit.resume.numerics_id) + " that the stream began with");
 }
@@ -108,8 +108,12 @@ core::Result<bool> RouterState::fit_tokens_max(const core::Request& request, std
     return fail(Errc::bad_argument,
                 "the prompt has " + text(prompt) + " tokens, the context of the model " + text(context) + ": one must be left to generate");
   }
+  // The last token is never fed back.
+  const auto blocks_for = [&](std::uint64_t length) {
+    return capacity_blocks(replicas.kv_groups, prompt, length - 1, choices, limits.placement.step_tokens);
+  };
   if (request.prompt_only) {
-    const std::uint64_t own = (prompt + block_tokens - 1) / block_tokens;
+    const std::uint64_t own = blocks_for(prompt + 1);
     if (own > blocks)
       return fail(Errc::no_capacity, text(prompt) + " tokens: " + text(own) + " blocks, and the largest replica has " + text(blocks));
     return true;
@@ -117,12 +121,19 @@ core::Result<bool> RouterState::fit_tokens_max(const core::Request& request, std
   const bool open = tokens_max == 0;
   const std::uint64_t wanted = std::min<std::uint64_t>(open ? limits.output_tokens_max : tokens_max, context - prompt);
   tokens_max = static_cast<std::uint32_t>(wanted);
-  const std::uint64_t needed = blocks_for(prompt, prompt + (open ? 1 : wanted), choices);
+  const std::uint64_t needed = blocks_for(prompt + (open ? 1 : wanted));
   if (needed > blocks) {
     return fail(Errc::no_capacity, text(prompt) + " + " + text(open ? 1 : wanted) + " tokens, " + text(choices) +
                                        " choices: " + text(needed) + " blocks, and the largest replica has " + text(blocks));
   }
-  if (open) {
+  if (open && !core::only_full(replicas.kv_groups)) {
+    std::uint64_t most = 1;  // fits
+    for (std::uint64_t over = wanted + 1; over - most > 1;) {
+      const std::uint64_t middle = most + (over - most) / 2;
+      (blocks_for(prompt + middle) <= blocks ? most : over) = middle;
+    }
+    tokens_max = static_cast<std::uint32_t>(most);
+  } else if (open) {
     const std::uint64_t shared = prompt / block_tokens;
     const std::uint64_t length = (shared + (blocks - shared) / choices) * block_tokens + 1;
     tokens_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, length - prompt));
@@ -251,8 +262,9 @@ void RouterState::begin(const RouterCore::Admit& admit, const LadderStep& step, 
 }
 
 StreamNames RouterState::names_of(const RouterCore::Admit& admit, const core::Request& request) {
-  if (!admit.name_stand_ins.empty() && request.choices == 1) return StreamNames::stand_ins(admit.name_stand_ins, request.prompt.size());
-  return StreamNames(admit.secret, request.salt, request.prompt, request.choices);
+  if (!admit.name_stand_ins.empty() && request.choices == 1)
+    return StreamNames::stand_ins(admit.name_stand_ins, request.prompt.size(), request.adapter);
+  return StreamNames(admit.secret, request.salt, request.prompt, request.choices, request.adapter);
 }
 
 void RouterState::count_rungs(core::TenantId tenant, const LadderStep& step) {
@@ -288,7 +300,8 @@ void RouterState::attach(RouterStream& s, const RouterCore::Admit& admit, Instan
   core::Sampling sampling = theirs.sampling;
   if (admit.resumed) sampling.seed = admit.resume.seed;
   const bool same = mine.prompt == theirs.prompt && mine.choices == theirs.choices && mine.model == theirs.model &&
-                    mine.stop == theirs.stop && mine.sampling == sampling;
+                    mine.stop == theirs.stop && mine.sampling == sampling && mine.prompt_only == theirs.prompt_only &&
+                    mine.adapter == theirs.adapter;
   if (!same) {
     out.emplace_back(RouterCore::ToClient{admit.client, s.key,
                                           core::Failed{s.key.request, Errc::already_exists, "another request runs under this id", {}}});

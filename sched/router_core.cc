@@ -191,6 +191,9 @@ void RouterCore::on(core::NodeId from, const core::RunRefused& message, Instant 
 void RouterCore::on(core::NodeId from, const core::RunReturned& message, Instant now, Actions& out) {
   state_->on(from, message, now, out);
 }
+void RouterCore::on(core::NodeId from, const core::RunHeld& message, Instant now, Actions& out) {
+  state_->on(from, message, now, out);
+}
 void RouterCore::on(core::NodeId from, const core::Tokens& message, Instant now, Actions& out) {
   state_->on(from, message, now, out);
 }

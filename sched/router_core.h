@@ -201,6 +201,7 @@ class RouterCore {
   void on(core::NodeId from, const core::RunAccepted& message, Instant now, Actions& out);
   void on(core::NodeId from, const core::RunRefused& message, Instant now, Actions& out);
   void on(core::NodeId from, const core::RunReturned& message, Instant now, Actions& out);
+  void on(core::NodeId from, const core::RunHeld& message, Instant now, Actions& out);
   void on(core::NodeId from, const core::Tokens& message, Instant now, Actions& out);
   void on(core::NodeId from, const core::MoveFailed& message, Instant now, Actions& out);
   void on(core::NodeId from, const core::MoveReport& message, Instant now, Actions& out);

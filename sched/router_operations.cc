@@ -299,6 +299,7 @@ core::NodeCounters RouterState::own_counters() const {
   sum.refused_quota = counters.refused_quota;
   sum.refused_deadline = counters.refused_deadline;
   sum.streams_superseded = counters.streams_superseded;
+  sum.streams_scored = counters.streams_scored;
   return sum;
 }
 

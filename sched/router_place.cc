@@ -3,6 +3,7 @@
 
 #include "core/assert.h"
 #include "core/step.h"
+#include "sched/group_blocks.h"
 #include "sched/placement_draw.h"
 #include "sched/router_state.h"
 
@@ -18,7 +19,9 @@ constexpr std::size_t sample_max = 64;  // also the most scores of an explanatio
 bool RouterState::serves(const RouterStream& s, const core::ReplicaReport& report) const {
   const core::Request& request = *s.request;
   if (report.model != request.model || (request.required & ~report.features) != 0) return false;
-  return !s.bound || (report.weights_digest == s.weights_digest && report.numerics_id == s.numerics_id);
+  if (!s.bound && request.adapter.empty()) return true;
+  const auto weights = core::under_adapter(report.weights_digest, report.adapters, request.adapter);
+  return weights && (!s.bound || (*weights == s.weights_digest && report.numerics_id == s.numerics_id));
 }
 
 PlacementRequest RouterState::needs(const RouterStream& s) const {
@@ -33,6 +36,16 @@ PlacementRequest RouterState::needs(const RouterStream& s) const {
     if (choice.finish != core::FinishReason::none) continue;
     blocks += (prompt + choice.tokens.size()) / block_tokens + 1 - shared;
     request.output_tokens += s.request->tokens_max - std::min<std::uint64_t>(s.request->tokens_max, choice.tokens.size());
+  }
+  if (const auto& groups = views.of(request.model).kv_groups; !core::only_full(groups)) {
+    std::uint64_t longest = 0;
+    std::uint64_t alive = 0;
+    for (const RouterChoice& choice : s.choices) {
+      if (choice.finish != core::FinishReason::none) continue;
+      ++alive;
+      longest = std::max<std::uint64_t>(longest, choice.tokens.size());
+    }
+    blocks = capacity_blocks(groups, prompt, prompt + longest + 1, alive, limits.placement.step_tokens);
   }
   request.blocks = static_cast<std::uint32_t>(blocks);
   return request;
@@ -60,6 +73,7 @@ void RouterState::look_at(const RouterStream& s, const ModelReplica& entry, Inst
   view.dispatches = static_cast<std::uint32_t>(replica.in_flight.size());
   view.decode_tokens = report.decode_tokens;
   view.cached_tokens = NodeViews::cached_tokens(replica, s.names, static_cast<std::uint32_t>(s.choices.size()));
+  if (keeps_state(report.kv_groups)) view.cached_tokens = 0;
   view.names = replica.names.size();
   view.step = replica.step();
 }

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "core/assert.h"
+#include "sched/group_blocks.h"
 #include "sched/router_state.h"
 
 /// Hands the router's view to the planner and carries its moves out by the moves that exist.
@@ -31,6 +32,7 @@ MoveReplica RouterState::move_replica(const ModelReplica& entry, Instant now) co
   r.replica = entry.ref;
   r.kv_id = report.kv_id;
   r.weights_digest = report.weights_digest;
+  r.adapters = report.adapters;
   r.numerics_id = report.numerics_id;
   r.features = report.features;
   r.draining = entry.node->report.draining;
@@ -52,6 +54,8 @@ MoveReplica RouterState::move_replica(const ModelReplica& entry, Instant now) co
   r.decode_tokens = std::min(tokens_max, report.decode_tokens);
   r.tokens_per_second = report.tokens_per_second;
   r.page_bytes = report.page_bytes;
+  r.groups = static_cast<std::uint32_t>(core::kv_groups_or_full(report.kv_groups).size());
+  r.growing_groups = growing_groups(report.kv_groups);
   r.exports = report.exporting > 0;
   r.imports = report.importing > 0;
   r.leaving = report.exporting;
@@ -72,6 +76,7 @@ MoveStream RouterState::move_stream(const RouterStream& s) const {
   m.output_tokens = request.output_tokens;
   m.required = s.request->required;
   m.weights_digest = s.weights_digest;
+  m.adapter = s.request->adapter;
   m.numerics_id = s.numerics_id;
   m.moves = s.planned_moves;
   m.again_at = s.planned_again_at;
@@ -89,7 +94,7 @@ MoveView RouterState::move_view(core::ModelId model, Instant now) const {
   view.cached = [this](const StreamKey& key, core::ReplicaRef ref) {
     const ReplicaView* replica = views.find(ref);
     const auto s = streams.find(key);
-    if (replica == nullptr || s == streams.end()) return std::uint64_t{0};
+    if (replica == nullptr || s == streams.end() || keeps_state(replica->report.kv_groups)) return std::uint64_t{0};
     return NodeViews::cached_tokens(*replica, s->second.names, static_cast<std::uint32_t>(s->second.choices.size()));
   };
   std::map<core::NodeId, std::uint32_t> leaving;
@@ -181,6 +186,25 @@ void RouterState::begin_planned(PlannedMove& planned, Instant now, Actions& out)
   count_planned(s, now);
   s.avoid[s.place] = now + hand_over_again;
   restart(s, "it is computed again elsewhere", false, now, out);
+}
+
+void RouterState::on(core::NodeId from, const core::RunHeld& message, Instant now, Actions& out) {
+  RouterStream* s = find(message.key);
+  const Heard how = s == nullptr ? Heard::no : heard(*s, from, message.epoch);
+  if (how == Heard::no) return cancel_stale(from, message.key, message.epoch, now, out);
+  if (how != Heard::current || s->move) return;
+  s->stall_at = now + limits.stall_max;
+  touch(*s);
+  if (plans() && s->stage == Stage::running && now >= s->move_again_at) {
+    MoveView view = move_view(s->request->model, now);
+    const core::Duration again = std::clamp<core::Duration>(message.recompute, core::Duration{0}, std::chrono::hours(1));
+    if (auto planned = plan_held(view, limits.moves, pressed_, move_stream(*s), s->place, again)) {
+      planned->decision.road = MoveRoad::move;
+      begin_planned(*planned, now, out);
+      if (s->move) return;
+    }
+  }
+  post(from, core::CancelRun{s->key, s->epoch, true}, out);
 }
 
 void RouterState::count_planned(RouterStream& s, Instant now) const {

@@ -52,7 +52,7 @@ void RouterState::send_run(RouterStream& s, const PlacementView& chosen, Instant
   views.advance(replica, now, limits.placement.step_tokens);
   views.sent(replica, s.key, {request.tokens - std::min(chosen.cached_tokens, request.tokens), request.blocks, std::nullopt});
   s.bound = true;
-  s.weights_digest = view.report.weights_digest;
+  s.weights_digest = *core::under_adapter(view.report.weights_digest, view.report.adapters, s.request->adapter);  // it serves the stream
   s.numerics_id = view.report.numerics_id;
   if (!s.accepted_told) {
     s.accepted_told = true;

@@ -252,6 +252,8 @@ class RouterState {
   bool plans() const;
   /// Moves off full replicas, as the planner says.
   void plan(Instant now, Actions& out);
+  /// A stream that has to make room is moved away, or given back.
+  void on(core::NodeId from, const core::RunHeld& message, Instant now, Actions& out);
   /// A stream whose prompt a prefill node has computed moves on.
   void hand_over(RouterStream& s, Instant now, Actions& out);
   void count_planned(RouterStream& s, Instant now) const;

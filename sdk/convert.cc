@@ -52,6 +52,8 @@ Result<core::Submit> to_submit(const Request& request) {
   submit.deadline = bounded(request.deadline);
   submit.traceparent = request.traceparent;
   submit.supersedes = request.supersedes;
+  submit.prompt_only = request.prompt_only;
+  submit.adapter = request.adapter;
   if (request.n == 0) return Error{Code::bad_argument, "n = 0: ask for at least one choice", {}};
   if (request.n > 4096) return Error{Code::bad_argument, "n = " + std::to_string(request.n) + ": want at most 4096", {}};
   return submit;

@@ -190,10 +190,12 @@ void Cluster::State::finish(ClusterOutcome& outcome) {
       counts_.moves += counters.moves_committed;
       counts_.moves_aborted += counters.moves_aborted;
       counts_.restarts += counters.streams_restarted;
+      counts_.scored += counters.streams_scored;
     }
     for (const auto& replica : node.replicas) {
       if (!replica.core) continue;
       counts_.preemptions += replica.core->counters().preemptions;
+      counts_.preemptions_moved += replica.core->counters().preemptions_moved;
       counts_.prefix_hit_tokens += replica.core->counters().prefix_hit_tokens;
       counts_.blocks_allocated += replica.core->blocks_allocated();
     }

@@ -26,10 +26,11 @@ struct ClusterCounts {
   std::uint64_t decode_steps = 0;  ///< without a row of a prompt
   std::uint64_t jumped = 0;        ///< of them, taken without an event of their own
   std::array<std::uint64_t, jump_cuts> cuts{};
-  std::uint64_t generated = 0;  ///< tokens, those lost with a node too
-  std::uint64_t delivered = 0;  ///< tokens that clients got
-  std::uint64_t preemptions = 0;
-  std::uint64_t moves = 0;  ///< committed
+  std::uint64_t generated = 0;          ///< tokens, those lost with a node too
+  std::uint64_t delivered = 0;          ///< tokens that clients got
+  std::uint64_t preemptions = 0;        ///< by recompute
+  std::uint64_t preemptions_moved = 0;  ///< by moving away
+  std::uint64_t moves = 0;              ///< committed
   std::uint64_t moves_aborted = 0;
   std::uint64_t restarts = 0;
   std::uint64_t moved_bytes = 0;
@@ -38,6 +39,7 @@ struct ClusterCounts {
   std::uint64_t prefix_hits = 0;     ///< of them, found
   std::uint64_t blocks_allocated = 0;
   std::uint64_t flows = 0;
+  std::uint64_t scored = 0;               ///< requests without output that finished
   std::uint64_t deaths = 0;               ///< of nodes
   std::uint64_t deaths_with_streams = 0;  ///< of nodes on which streams ran or waited
   std::uint64_t resubmitted = 0;          ///< by clients whose router died

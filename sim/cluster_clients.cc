@@ -66,6 +66,7 @@ void Cluster::State::submit(std::uint64_t index, bool again) {
   request->ignore_eos = true;
   request->service_class = asked.service_class;
   request->supersedes = asked.channel;
+  request->adapter = asked.adapter;
   sched::RouterCore::Admit admit;
   admit.client = {index + 1};
   admit.tenant_name = source_->tenants().at(asked.tenant);

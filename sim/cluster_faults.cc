@@ -93,6 +93,7 @@ void Cluster::State::make_replica(std::uint32_t n, std::uint32_t r) {
   replica.core =
       std::make_unique<sched::BatcherCore>(core::ReplicaRef{node.plan->id, r}, node.incarnation, replica.plan->info, plan_.batcher);
   replica.core->set_draining(node.draining);
+  replica.core->set_guess_permille(replica.plan->guess_permille);
   sched::BatcherCore::Actions none;
   for (const std::uint32_t owner : routers_) {
     if (nodes_[owner].alive && !cut(n, owner)) replica.core->on_owner_gone(plan_.nodes[owner].id, nodes_[owner].incarnation, now_, none);
@@ -162,6 +163,7 @@ void Cluster::State::kill(std::uint32_t n, core::Duration lasts) {
     const auto told = node.replicas[r].core->report(now_);
     streams += told.streams + told.queued;
     counts_.preemptions += node.replicas[r].core->counters().preemptions;
+    counts_.preemptions_moved += node.replicas[r].core->counters().preemptions_moved;
     counts_.prefix_hit_tokens += node.replicas[r].core->counters().prefix_hit_tokens;
     counts_.blocks_allocated += node.replicas[r].core->blocks_allocated();
   }

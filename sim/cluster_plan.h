@@ -19,7 +19,8 @@ namespace spillway::sim {
 struct ReplicaPlan {
   core::ReplicaInfo info;
   StepCost cost;
-  std::uint32_t percent = 100;  ///< speed: 200 halves the time of a step
+  std::uint32_t percent = 100;       ///< speed: 200 halves the time of a step
+  std::uint32_t guess_permille = 0;  ///< info.tokens_per_step_max > 1: chance of a guess to be right
 };
 
 struct NodePlan {

@@ -123,7 +123,8 @@ void Cluster::State::end_step(std::uint32_t n, std::uint32_t r, std::uint64_t ve
   const std::uint64_t before = replica.core->counters().tokens_generated;
   sched::BatcherCore::Actions out = std::move(batcher_out_);
   out.clear();
-  replica.core->end_step(replica.elapsed.back(), options_.jumps, now_, out);
+  // What is told late is counted in steps of one token.
+  replica.core->end_step(replica.elapsed.back(), options_.jumps && replica.plan->info.tokens_per_step_max == 1, now_, out);
   counts_.generated += replica.core->counters().tokens_generated - before;
   perform(n, r, out);
   batcher_out_ = std::move(out);

@@ -22,6 +22,7 @@ struct ClientRequest {
   std::int64_t deadline_ns = 0;  ///< after arrival; 0 = none
   std::int64_t cancel_ns = 0;    ///< after arrival the client gives up; 0 = never
   std::string channel;           ///< of captions; empty = none
+  std::string adapter;           ///< empty = none
 };
 
 /// Where the requests of a simulated run come from, by number in order of arrival.

@@ -80,6 +80,7 @@ std::string to_json(const RunSummary& summary, const ClusterOutcome& outcome, st
                    {"simulated_seconds", summary.simulated_seconds},
                    {"events", counts.events},
                    {"seed", seed}};
+  if (counts.preemptions_moved > 0) out["preemptions_moved"] = counts.preemptions_moved;
   json::array notes;
   for (const auto& note : outcome.run.notes) notes.emplace_back(note);
   out["notes"] = std::move(notes);

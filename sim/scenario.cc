@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/step.h"
 #include "sim/toml_tables.h"
 
 namespace spillway::sim {
@@ -82,6 +83,8 @@ constexpr KeySpec type_keys[] = {
     count<NodeType, &NodeType::idle_watts>("idle_watts", 1'000'000, "watts", "idle_watts = 120"),
     count<NodeType, &NodeType::busy_watts>("busy_watts", 1'000'000, "watts", "busy_watts = 450"),
     count<NodeType, &NodeType::speed_percent>("speed_percent", 10'000, "percent", "speed_percent = 100", 1),
+    count<NodeType, &NodeType::tokens_per_step>("tokens_per_step", core::block_tokens, "tokens", "tokens_per_step = 4", 1),
+    count<NodeType, &NodeType::guess_permille>("guess_permille", 1000, "thousandths", "guess_permille = 700"),
 };
 constexpr KeySpec fault_keys[] = {
     bind<Fault, &Fault::kind>({.name = "kind", .type = Type::choice, .required = true, .example = "kind = \"kill\"", .words = fault_words}),

@@ -17,7 +17,7 @@
 ///   workload = "FILE", format = "native"    or   event = "FILE"   paths from the folder of the scenario
 ///   [network] [start]            keys as the members below
 ///   [slo.live] [slo.interactive] [slo.batch]   ttft, tpot, e2e
-///   [[types]]                    nodes, price_cents_per_hour, idle_watts, busy_watts, speed_percent
+///   [[types]]                    nodes, price_cents_per_hour, idle_watts, busy_watts, speed_percent, tokens_per_step, guess_permille
 ///   [[faults]]                   kind, at, nodes, for, percent
 /// Nodes are named ("edge-1"), by their zone ("zone:east"), by the beginning of their names ("prefix:edge-"), or "all".
 namespace spillway::sim {
@@ -43,6 +43,8 @@ struct NodeType {
   std::uint32_t idle_watts = 0;
   std::uint32_t busy_watts = 0;
   std::uint32_t speed_percent = 100;  ///< of the steps of the cluster file or profile
+  std::uint32_t tokens_per_step = 1;  ///< of one stream at most: speculation, whose guesses ...
+  std::uint32_t guess_permille = 0;   ///< ... are right with this chance, each
 };
 
 enum class FaultKind : std::uint8_t { kill, fail_worker, slow, partition, drain };

@@ -36,6 +36,21 @@ BOOST_AUTO_TEST_CASE(nothing_is_refused_or_cut_before_the_model_has_told_what_it
   BOOST_TEST(answers == 20U);
 }
 
+BOOST_AUTO_TEST_CASE(a_request_without_output_ends_when_its_prompt_is_computed) {
+  const std::string model = model::test::write_tiny_model({.context = 256});
+  std::vector<std::string> words = {"complete", "--model",   model, "--prompt", "ab ba",        "--kv",
+                                    "raw32",    "--threads", "1",   "--json",   "--prompt-only"};
+  const auto outcome = run_command(words);
+  BOOST_REQUIRE_MESSAGE(outcome.status == 0, outcome.errors);
+  const auto printed = boost::json::parse(outcome.out);
+  BOOST_TEST(printed.at("tokens").as_array().empty());
+  BOOST_TEST(printed.at("finish_reason").as_string() == "length");
+  BOOST_TEST(printed.at("usage").at("prompt_tokens").to_number<std::size_t>() > 0U);
+  BOOST_TEST(printed.at("usage").at("completion_tokens").to_number<std::size_t>() == 0U);
+  words.insert(words.end(), {"--max-tokens", "3"});
+  BOOST_TEST(run_command(words).status != 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace spillway::app

@@ -152,7 +152,8 @@ BOOST_AUTO_TEST_CASE(every_example_is_tried_here) {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator{examples}) names.push_back(entry.path().filename());
   std::sort(names.begin(), names.end());
-  BOOST_TEST(names == (std::vector<std::string>{"embedded.toml", "paced-sixteen.toml", "three-nodes.toml", "two-machines.toml"}),
+  BOOST_TEST(names == (std::vector<std::string>{"embedded.toml", "paced-sixteen.toml", "prefill-decode.toml", "three-nodes.toml",
+                                                "two-machines.toml"}),
              boost::test_tools::per_element());
 }
 

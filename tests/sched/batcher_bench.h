@@ -66,8 +66,9 @@ inline core::Run continued(const core::Run& run, std::uint64_t counter, std::uin
 }
 
 struct Bench {
-  explicit Bench(const BatcherLimits& limits = {}, std::uint32_t blocks = 64)
-      : info(make_info(blocks)), core({{9}, 0}, {77}, info, limits), worker(blocks) {}
+  explicit Bench(const BatcherLimits& limits = {}, std::uint32_t blocks = 64) : Bench(limits, make_info(blocks)) {}
+  Bench(const BatcherLimits& limits, const core::ReplicaInfo& replica_info)
+      : info(replica_info), core({{9}, 0}, {77}, info, limits), worker(info.blocks, info.kv_groups) {}
 
   static core::ReplicaInfo make_info(std::uint32_t blocks) {
     core::ReplicaInfo info;

@@ -45,6 +45,8 @@ const Refusal refusals[] = {
     {"more choices than sequences", [](core::Run& run, core::Request& r) { r.choices = 9, run.choices.resize(9); }, Errc::no_capacity,
      "9 choices: more than the 8 sequences"},
     {"an unknown required bit", [](core::Run&, core::Request& r) { r.required = 1U << 9; }, Errc::unsupported, "feature bit 9"},
+    {"an adapter it does not have", [](core::Run&, core::Request& r) { r.adapter = "sport"; }, Errc::unsupported,
+     "does not serve the adapter 'sport': it has none"},
     {"another model", [](core::Run&, core::Request& r) { r.model = {6}; }, Errc::unknown_model, "tiny"},
     {"no request", [](core::Run& run, core::Request&) { run.request.reset(); }, Errc::bad_argument, "prompt"},
     {"an empty prompt", [](core::Run&, core::Request& r) { r.prompt.clear(); }, Errc::bad_argument, "prompt"},

@@ -21,11 +21,13 @@ WorldCounts play(WorldOptions options, std::uint64_t seeds) {
                                           << sum.replaced << ", replays " << sum.replays);
   BOOST_TEST_MESSAGE("blocks: preemptions " << sum.preemptions << ", copies " << sum.copies << ", forks " << sum.forks
                                             << ", prefix hit tokens " << sum.prefix_hit_tokens << ", names told " << sum.names_told
-                                            << ", gone " << sum.names_gone << ", mixed steps " << sum.mixed_steps);
+                                            << ", gone " << sum.names_gone << ", mixed steps " << sum.mixed_steps << ", tokens guessed "
+                                            << sum.guessed);
   BOOST_TEST_MESSAGE("moves: exports " << sum.exports << ", committed " << sum.moves << ", thawed " << sum.thaws << ", ended "
                                        << sum.exports_ended << ", imports refused " << sum.imports_refused << ", blocks held "
                                        << sum.blocks_held << "; faults: workers " << sum.worker_failures << ", owners " << sum.owner_deaths
-                                       << ", cancels in a step " << sum.dropped_results);
+                                       << ", cancels in a step " << sum.dropped_results << "; held " << sum.held << ", of them moved "
+                                       << sum.held_moved);
   return sum;
 }
 
@@ -47,6 +49,9 @@ BOOST_AUTO_TEST_CASE(undisturbed_text_whatever_happens) {
   BOOST_TEST(sum.prefix_hit_tokens > 80000U);
   BOOST_TEST(sum.names_gone > 10000U);
   BOOST_TEST(sum.mixed_steps > 10000U);
+  BOOST_TEST(sum.guessed > 10000U);
+  BOOST_TEST(sum.held > 100U);
+  BOOST_TEST(sum.held_moved > 20U);
   BOOST_TEST(sum.moves > 2000U);
   BOOST_TEST(sum.thaws > 1000U);
   BOOST_TEST(sum.exports_ended > 300U);
@@ -60,7 +65,20 @@ BOOST_AUTO_TEST_CASE(undisturbed_text_whatever_happens) {
 BOOST_AUTO_TEST_CASE(pools_too_small_for_all_preempt_and_lose_nothing) {
   const auto sum = play({.blocks = 14, .sequences_max = 10, .streams = 40, .prompt_max = 90, .tokens_max = 90}, 60);
   BOOST_TEST(sum.preemptions > 500U);
+  BOOST_TEST(sum.held > 100U);
+  BOOST_TEST(sum.held_moved > 8U);
   BOOST_TEST(sum.finished > 1000U);
+}
+
+BOOST_AUTO_TEST_CASE(windows_and_states_lose_nothing_either) {
+  const auto sum = play({.blocks = 90, .streams = 40, .groups = true}, 120);
+  BOOST_TEST(sum.finished > 2000U);
+  BOOST_TEST(sum.preemptions > 100U);
+  BOOST_TEST(sum.copies > 1000U);
+  BOOST_TEST(sum.forks > 500U);
+  BOOST_TEST(sum.moves > 1000U);
+  BOOST_TEST(sum.thaws > 500U);
+  BOOST_TEST(sum.prefix_hit_tokens > 10000U);
 }
 
 BOOST_AUTO_TEST_CASE(without_faults_every_stream_finishes) {

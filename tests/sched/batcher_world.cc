@@ -22,27 +22,50 @@ WorldCounts& WorldCounts::operator+=(const WorldCounts& o) {
   exports += o.exports, moves += o.moves, thaws += o.thaws, exports_ended += o.exports_ended, imports_refused += o.imports_refused;
   blocks_held += o.blocks_held, worker_failures += o.worker_failures, owner_deaths += o.owner_deaths;
   replaced += o.replaced, replays += o.replays, dropped_results += o.dropped_results, names_told += o.names_told,
-      names_gone += o.names_gone;
+      names_gone += o.names_gone, guessed += o.guessed;
+  held += o.held, held_moved += o.held_moved;
   return *this;
 }
 
+namespace {
+/// One model, the same on both nodes.
+std::vector<core::KvGroup> draw_groups(Random& random) {
+  const core::KvGroup window{core::KvGroupKind::window, 1 + random.below(50), 0};
+  const core::KvGroup state{core::KvGroupKind::state, 0, 1 + random.below(2)};
+  switch (random.below(7)) {
+    case 0: return {{}, window};
+    case 1: return {window};
+    case 2: return {window, {}, {}};
+    case 3: return {{}, state};
+    case 4: return {state};
+    case 5: return {state, window, {}};
+    default: return {};
+  }
+}
+}  // namespace
+
 World::World(const WorldOptions& options) : options_(options), random_(options.seed), owners_{{101}, {102}} {
+  const auto groups = options.groups ? draw_groups(random_) : std::vector<core::KvGroup>{};
   for (std::uint32_t n = 0; n < 2; ++n) {
     core::ReplicaInfo info;
+    info.kv_groups = groups;
     info.vocabulary = vocabulary;
     info.context_max = 4096;
     info.blocks = options.blocks;
     info.page_bytes = 16 * 64;
     info.row_bytes = 64;
+    info.tokens_per_step_max = random_.one_in(2) ? 1 : 2 + random_.below(4);
+    info.adapters = {{"a", {1, 1}}, {"b", {1, 2}}};
     BatcherLimits limits;
     limits.step_tokens_max = options.step_tokens_max;
     limits.sequences_max = options.sequences_max;
     limits.queue_max = options.queue_max;
     limits.reserve_blocks = random_.below(3);
     limits.ageing = 200ms;
+    limits.hold_max = random_.one_in(2) ? 0ms : 1ms * (1 + random_.below(20));
     auto& node = nodes_.emplace_back();
     node.core = std::make_unique<BatcherCore>(core::ReplicaRef{{n + 1}, 0}, core::Incarnation{n + 7}, info, limits);
-    node.worker = std::make_unique<FakeWorker>(options.blocks);
+    node.worker = std::make_unique<FakeWorker>(options.blocks, groups);
   }
 }
 
@@ -54,6 +77,7 @@ void World::submit() {
   const std::uint32_t common = random_.below(length + 1);
   for (std::uint32_t p = 0; p < length; ++p)
     request->prompt.push_back(static_cast<core::TokenId>(p < common ? mix(family, p) % vocabulary : random_.below(vocabulary)));
+  if (random_.one_in(3)) request->adapter = random_.one_in(2) ? "a" : "b";
   request->choices = random_.one_in(3) ? 2 + random_.below(3) : 1;
   request->tokens_max = 1 + random_.below(options_.tokens_max);
   request->sampling.seed = random_.one_in(4) ? 5 : random_.next();
@@ -103,6 +127,7 @@ void World::step(std::uint32_t n) {
     std::uint32_t rows = 0;
     for (const auto& item : plan->items) {
       rows += static_cast<std::uint32_t>(item.tokens.size());
+      if (item.samples.size() == 1) rows += item.samples[0].tokens_max - 1;
       counts_.forks += item.samples.size() > 1 ? 1 : 0;
     }
     must(rows <= options_.step_tokens_max, "a step keeps to the token budget");
@@ -283,6 +308,8 @@ WorldCounts World::play() {
     counts_.prefix_hit_tokens += node.core->counters().prefix_hit_tokens;
     counts_.copies += node.worker->copies;
     counts_.mixed_steps += node.worker->mixed_steps;
+    counts_.guessed += node.worker->guessed;
+    counts_.held_moved += node.core->counters().preemptions_moved;
   }
   return counts_;
 }
@@ -323,6 +350,7 @@ void World::receive(std::uint32_t n, const core::Tokens& message) {
     const auto& expected = s.expected[run.choice];
     must(run.first_index == got.tokens.size() && got.finish == core::FinishReason::none, "each token once and in order");
     for (const auto& out : run.tokens) {
+      must(got.finish == core::FinishReason::none, "nothing follows the last token");
       must(out == expected.at(got.tokens.size()), "the token is the undisturbed one");
       if (!out.is_end) got.tokens.push_back(out.token);
       got.finish = out.finish;
@@ -364,6 +392,15 @@ void World::receive(std::uint32_t, const core::RunReturned& message) {
   s.epoch.counter = next_counter_++;  // neither the old epoch nor that of a move is heard until the next Run
   s.accepted = false;
   s.retry_at = now_ + 1ms * random_.below(10);
+}
+
+void World::receive(std::uint32_t n, const core::RunHeld& message) {
+  auto& s = streams_.at(message.key);
+  must(message.patience > core::Duration{0} && message.recompute >= message.patience, "a hold is worth its patience");
+  ++counts_.held;
+  if (s.over || s.moving || message.epoch != s.epoch) return;
+  if (options_.moves && s.accepted && s.retry_at == core::never && !random_.one_in(3)) return begin_move(s);
+  if (random_.one_in(2)) give(n, core::CancelRun{.key = message.key, .epoch = message.epoch, .give_back = true});
 }
 
 void World::read_rows(Transfer& t, const std::vector<ExportBlock>& blocks) {

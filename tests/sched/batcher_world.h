@@ -23,6 +23,7 @@ struct WorldOptions {
   std::uint32_t tokens_max = 60;
   bool faults = true;  ///< cancels, deadlines, dead owners, failing workers
   bool moves = true;
+  bool groups = false;  ///< models with other KV groups than one of full attention
 };
 
 struct WorldCounts {
@@ -30,6 +31,7 @@ struct WorldCounts {
   std::uint64_t preemptions = 0, copies = 0, forks = 0, prefix_hit_tokens = 0, mixed_steps = 0;
   std::uint64_t exports = 0, moves = 0, thaws = 0, exports_ended = 0, imports_refused = 0, blocks_held = 0;
   std::uint64_t worker_failures = 0, owner_deaths = 0, replaced = 0, replays = 0, dropped_results = 0, names_told = 0, names_gone = 0;
+  std::uint64_t guessed = 0, held = 0, held_moved = 0;
   WorldCounts& operator+=(const WorldCounts& other);
 };
 
@@ -95,6 +97,7 @@ class World {
   void receive(std::uint32_t n, const core::RunAccepted& message);
   void receive(std::uint32_t n, const core::RunRefused& message);
   void receive(std::uint32_t n, const core::RunReturned& message);
+  void receive(std::uint32_t n, const core::RunHeld& message);
   void local(std::uint32_t n, const ExportGrown& event);
   void local(std::uint32_t n, const ExportEnded& event);
   void local(std::uint32_t n, const ExportFrozen& event);

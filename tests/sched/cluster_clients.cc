@@ -25,6 +25,7 @@ std::size_t ClusterSim::submit(const StreamSpec& spec) {
   request->tokens_max = spec.tokens_max;
   request->ignore_eos = spec.ignore_eos;
   request->sampling.temperature = spec.temperature;
+  request->adapter = spec.adapter;
   request->sampling.seed = mix(options_.seed, clients_.size());
   auto client = std::make_unique<Client>();
   client->request = request->key.request;

@@ -55,6 +55,8 @@ class FaultPlay {
     // A bucket with enough for all, at a router that the others must ask.
     const std::string_view name = core::traits(type)->name;
     if (name == "QuotaAsk" || name == "QuotaReply") options.router.tenants[core::tenant_id("tests")].bucket = {1'000'000, 1'000'000};
+    // A pool that does not last, so that streams are held.
+    if (name == "RunHeld") options.blocks = 70, options.batcher.hold_max = milliseconds(100);
     options.seed = seed;
     options.step_base = milliseconds(8);
     options.row_copy = std::chrono::microseconds(300);
@@ -72,6 +74,7 @@ class FaultPlay {
     spec.tokens_max = 160 + 20 * i;
     spec.ignore_eos = i % 4 != 0;
     spec.router = i % 3;
+    if (i % 2 == 1) spec.adapter = i % 4 == 1 ? "a" : "b";
     const std::size_t stream = sim_.submit(spec);
     sim_.at_tokens(stream, 5 + sim_.random().below(30), [this, stream] {
       const std::uint32_t place = sim_.place_of(stream);

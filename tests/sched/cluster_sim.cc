@@ -31,6 +31,7 @@ core::ReplicaInfo replica_info(const ClusterOptions& options) {
   info.page_format = static_cast<std::uint32_t>(core::PageFormat::raw16);
   info.blocks = options.blocks;
   info.isa = "paced";
+  info.adapters = {{"a", {1, 1}}, {"b", {1, 2}}};
   return info;
 }
 

@@ -73,6 +73,7 @@ class ClusterSim {
     std::uint32_t router = 0;                  ///< node that it is submitted at
     std::vector<core::TokenId> prompt_tokens;  ///< empty: random
     core::Duration deadline{0};
+    std::string adapter;  ///< "a", "b" or none
   };
   /// Submits a stream now; returns its number.
   std::size_t submit(const StreamSpec& spec);

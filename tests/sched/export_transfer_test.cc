@@ -91,7 +91,7 @@ struct Source {
   void grow(std::uint32_t more) {
     const std::uint32_t from = rows;
     rows += more;
-    give(ExportGrown{transfer, blocks(from), steps, 1, 1});
+    give(ExportGrown{transfer, blocks(from), steps, 1, 1, {}});
   }
   void step() {
     ++steps;
@@ -101,7 +101,7 @@ struct Source {
     give(move());
     transfer = std::get<ExportBegin>(std::get<CacheCore::Local>(out.back()).event).transfer;
     rows = first_rows;
-    give(ExportGrown{transfer, blocks(0), 0, 1, 1});
+    give(ExportGrown{transfer, blocks(0), 0, 1, 1, {}});
   }
   void take_offer() {
     core::OfferReply reply;
@@ -146,6 +146,22 @@ struct Source {
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(export_transfer_test)
+
+BOOST_AUTO_TEST_CASE(an_offer_names_the_adapter_and_the_kv_id_under_it) {
+  Source s;
+  auto with = info();
+  with.adapters = {{"news", {1, 1}}};
+  s.core.set_replica(0, with);
+  s.give(move());
+  s.transfer = std::get<ExportBegin>(std::get<CacheCore::Local>(s.out.back()).event).transfer;
+  s.rows = 20;
+  s.give(ExportGrown{s.transfer, s.blocks(0), 0, 1, 1, "news"});
+  const auto* offered = s.last<core::Offer>(there);
+  BOOST_REQUIRE(offered != nullptr);
+  BOOST_TEST(offered->adapter == "news");
+  BOOST_TEST((offered->kv_id == *core::under_adapter(with.kv_id, with.adapters, "news")));
+  BOOST_TEST((offered->kv_id != with.kv_id));
+}
 
 BOOST_AUTO_TEST_CASE(every_block_is_sent_once_as_a_page_and_rows_that_come_later_as_rows) {
   Source s;

@@ -40,6 +40,8 @@ inline constexpr std::uint32_t vocabulary = 97;
 /// A token that ends a choice when drawn (unless ignore_eos).
 inline constexpr core::TokenId end_token = 3;
 
+/// Before the first token: another one under each adapter.
+Row root_row(const core::Request& request);
 Row row_after(Row previous, core::TokenId token);
 core::TokenOut draw(Row last, const core::Request& request, std::uint32_t choice, std::uint32_t index);
 /// The name of the block whose last row is this one.
@@ -51,7 +53,7 @@ std::vector<core::BlockName> names_of(const core::Request& request, const std::v
 
 class FakeWorker {
  public:
-  explicit FakeWorker(std::uint32_t blocks) : pages(blocks) {}
+  explicit FakeWorker(std::uint32_t blocks, std::vector<core::KvGroup> kv_groups = {}) : pages(blocks), groups(std::move(kv_groups)) {}
 
   /// Executes a plan. Every rule a plan must keep is checked; the first broken one is a fatal error of the test.
   core::StepResult run(const core::StepPlan& plan);
@@ -59,9 +61,12 @@ class FakeWorker {
   void crash();
 
   std::vector<Page> pages;
+  /// Rows of a window are needed as long as it reaches; a state is the row of the last position, in all rows of all its blocks.
+  std::vector<core::KvGroup> groups;
   std::uint64_t copies = 0;
   std::uint64_t rows = 0;
   std::uint64_t steps = 0;
+  std::uint64_t guessed = 0;      ///< tokens behind the first of a step
   std::uint64_t mixed_steps = 0;  ///< with decodes and prefill chunks in one
   std::size_t open_sequences() const { return open_.size(); }
 
@@ -71,14 +76,20 @@ class FakeWorker {
     std::uint32_t choice = 0;
     std::uint32_t generated = 0;
     bool over = false;
+    Row root = 0;
     std::vector<core::TokenId> tokens;  // prompt and generated
     std::vector<Row> chain;             // row of each of them, as it must be
     void add(core::TokenId token) {
       tokens.push_back(token);
-      chain.push_back(row_after(chain.empty() ? 0 : chain.back(), token));
+      chain.push_back(row_after(chain.empty() ? root : chain.back(), token));
     }
   };
   void open(const core::SequenceOpen& open);
+  void check_group(const core::KvGroup& group, const std::vector<core::BlockId>& blocks, const Sequence& s, std::uint32_t first) const;
+  void write_group(const core::KvGroup& group, const std::vector<core::BlockId>& blocks, const Sequence& s, std::uint32_t first,
+                   std::uint32_t end, std::vector<std::uint8_t>& written);
+  Row last_row(const core::StepItem& item, std::uint32_t last) const;
+  void guess(const core::StepItem& item, const core::SampleTarget& target, Row row, Sequence& s, core::StepResult& result);
   void compute(const core::StepItem& item, std::vector<std::uint8_t>& written);
 
   std::map<core::SequenceId, Sequence> open_;

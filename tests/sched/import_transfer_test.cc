@@ -35,6 +35,7 @@ core::ReplicaInfo info() {
   r.row_bytes = row_bytes;
   r.page_format = static_cast<std::uint32_t>(core::PageFormat::raw16);
   r.blocks = 40;
+  r.adapters = {{"news", {1, 1}}};
   return r;
 }
 
@@ -157,6 +158,9 @@ const OfferCase offer_cases[] = {
        o.blocks[1].name = core::BlockName{{1, 1}};
      }},
     {"not loaded here", [](auto& o) { o.destination.index = 3; }},
+    {"of KV group 1", [](auto& o) { o.blocks[1].group = 1; }},
+    {"the adapter 'sport' is not loaded here: there is news", [](auto& o) { o.adapter = "sport"; }},
+    {"kv_id", [](auto& o) { o.adapter = "news"; }},  // and the KvId without it
 };
 
 struct FrameCase {
@@ -172,6 +176,7 @@ const FrameCase frame_cases[] = {
     {"from row", [](auto& f) { f.whole_page = false, f.first_row = 4000000000U; }},
     {"unknown version or layout", [](auto& f) { f.header.version = 2; }},
     {"unknown version or layout", [](auto& f) { f.header.layout = 2; }},
+    {"a page of KV group 1", [](auto& f) { f.header.group = 1; }},
     {"page format", [](auto& f) { f.header.format = core::PageFormat::raw32; }},
     {"at position", [](auto& f) { f.header.first_token = 16; }},
     {"are due", [](auto& f) { f.payload_bytes = 1U << 30; }},
@@ -199,6 +204,12 @@ const HandoffCase handoff_cases[] = {
        h.tables[0] = {1, 0};
      }},
     {"cannot be", [](auto& h) { h.blocks[0].rows = 99; }},
+    {"another adapter",
+     [](auto& h) {
+       auto request = std::make_shared<core::Request>(*h.run.request);
+       request->adapter = "news";
+       h.run.request = std::move(request);
+     }},
 };
 
 }  // namespace
@@ -216,6 +227,19 @@ BOOST_DATA_TEST_CASE(an_offer_that_cannot_be_is_refused_by_name, bdata::make(off
   BOOST_TEST(reply->reason.find(c.lie) != std::string::npos, reply->reason);
   BOOST_TEST(d.core.imports() == 0U);
   BOOST_TEST(d.told<ImportReserve>() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(an_adapter_travels_to_where_its_content_is_the_same) {
+  const std::vector<core::AdapterInfo> theirs{{"news", {1, 1}}};
+  const std::vector<core::AdapterInfo> others{{"news", {1, 2}}};
+  for (const auto& adapters : {theirs, others}) {
+    Destination d;
+    core::Offer o = offer();
+    o.adapter = "news";
+    o.kv_id = *core::under_adapter(info().kv_id, adapters, "news");
+    d.give(o);
+    BOOST_TEST(d.core.imports() == (adapters == theirs ? 1U : 0U));
+  }
 }
 
 BOOST_DATA_TEST_CASE(a_frame_that_cannot_be_ends_the_transfer_by_name, bdata::make(frame_cases), c) {

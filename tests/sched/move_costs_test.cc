@@ -57,6 +57,17 @@ BOOST_AUTO_TEST_CASE(blocks_last_as_streams_grow) {
   BOOST_TEST((time_to_exhaustion(r) == core::Duration::max()));
 }
 
+BOOST_AUTO_TEST_CASE(only_groups_that_keep_their_blocks_use_them_up) {
+  MoveReplica r = replica();
+  r.groups = 3;
+  r.growing_groups = 2;
+  BOOST_TEST(freeness(r) == 32);
+  BOOST_TEST((time_to_exhaustion(r) == milliseconds(640)));
+  r.growing_groups = 0;  // windows and states
+  BOOST_TEST(freeness(r) == 64);
+  BOOST_TEST((time_to_exhaustion(r) == core::Duration::max()));
+}
+
 BOOST_AUTO_TEST_CASE(blocks_come_back_as_they_did_of_late) {
   MoveReplica r = replica();
   BOOST_TEST((release_wait(r, 0) == core::Duration{0}));

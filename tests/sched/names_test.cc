@@ -61,6 +61,37 @@ BOOST_AUTO_TEST_CASE(another_salt_or_secret_gives_other_names) {
   BOOST_TEST((one == StreamNames(secret, 1, prompt, 1).prompt()));
 }
 
+BOOST_AUTO_TEST_CASE(another_adapter_gives_other_names_to_every_block) {
+  const auto prompt = tokens(40);
+  StreamNames plain(secret, 1, prompt, 1);
+  StreamNames first(secret, 1, prompt, 1, "a");
+  StreamNames second(secret, 1, prompt, 1, "b");
+  BOOST_TEST((plain.prompt() == StreamNames(secret, 1, prompt, 1, "").prompt()));
+  BOOST_TEST((first.prompt() == StreamNames(secret, 1, prompt, 1, "a").prompt()));
+  for (auto* names : {&plain, &first, &second}) {
+    for (core::TokenId token = 0; token < 8; ++token) names->add(0, token);
+  }
+  for (std::size_t b = 0; b < 2; ++b) {
+    BOOST_TEST((plain.prompt()[b] != first.prompt()[b] && first.prompt()[b] != second.prompt()[b]));
+  }
+  BOOST_TEST((plain.choice(0)[0] != first.choice(0)[0] && first.choice(0)[0] != second.choice(0)[0]));
+  // A prompt shorter than a block has no named block to stand behind.
+  StreamNames short_plain(secret, 1, std::span(prompt).first(3), 1);
+  StreamNames short_first(secret, 1, std::span(prompt).first(3), 1, "a");
+  for (core::TokenId token = 0; token < 13; ++token) short_plain.add(0, token), short_first.add(0, token);
+  BOOST_TEST((short_plain.choice(0)[0] != short_first.choice(0)[0]));
+}
+
+BOOST_AUTO_TEST_CASE(stand_ins_of_adapters_differ_too) {
+  const std::vector<core::BlockName> given{{{1, 1}}, {{1, 2}}, {{1, 3}}};
+  const auto plain = StreamNames::stand_ins(given, 40);
+  const auto first = StreamNames::stand_ins(given, 40, "a");
+  const auto second = StreamNames::stand_ins(given, 40, "b");
+  BOOST_TEST((plain.prompt() == std::vector(given.begin(), given.begin() + 2)));
+  BOOST_TEST((plain.prompt()[1] != first.prompt()[1] && first.prompt()[1] != second.prompt()[1]));
+  BOOST_TEST((plain.choice(0)[0] != first.choice(0)[0] && first.choice(0)[0] != second.choice(0)[0]));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace spillway::sched

@@ -63,6 +63,20 @@ const RefusalCase refusals[] = {
        for (const auto node : {a, b}) f.replica(node).blocks_total = 9, f.report(node);
        r.request->prompt_only = true, r.request->tokens_max = 0, r.request->prompt.assign(145, 5);
      }},
+    {"an adapter that nobody has", Errc::unsupported, "no replica of the model serves the adapter 'sport'",
+     [](Fixture& f, auto& r) {
+       f.replica(a).adapters = {{"news", {1, 1}}}, f.report(a);
+       r.request->adapter = "sport";
+     }},
+    {"another content of the adapter than it began with", Errc::incompatible, "weights",
+     [](Fixture& f, auto& r) {
+       f.replica(a).adapters = {{"sport", {1, 1}}}, f.report(a);
+       r.request->adapter = "sport";
+       r.resumed = true;
+       r.resume.weights_digest = {4, 4};
+       r.resume.numerics_id = 1;
+       r.resume.choices.resize(1);
+     }},
     {"an empty prompt", Errc::bad_argument, "empty", [](auto&, auto& r) { r.request->prompt.clear(); }},
 };
 
@@ -101,6 +115,29 @@ BOOST_AUTO_TEST_CASE(tokens_max_is_fitted_to_the_context_and_the_pool) {
   BOOST_TEST(fitted(40, 9999, 1) == 160U);
   BOOST_TEST(fitted(40, 0, 1) == 160U);
   BOOST_TEST(fitted(40, 0, 8) == 8U * 16 + 1 - 40);  // (50 - 2) / 8 = 6 blocks each after the two shared
+}
+
+BOOST_AUTO_TEST_CASE(a_request_under_an_adapter_goes_where_that_is_and_is_bound_to_its_content) {
+  Fixture f;
+  f.replica(b).adapters = {{"news", {1, 1}}, {"sport", {1, 2}}};
+  f.report(b);
+  auto request = f.request();
+  request.request->adapter = "sport";
+  const core::Run run = f.start(request, b);
+  BOOST_TEST(run.request->adapter == "sport");
+  BOOST_TEST((run.prompt_names != StreamNames(secret, 0, run.request->prompt, 1).prompt()));
+  BOOST_TEST((run.prompt_names == StreamNames(secret, 0, run.request->prompt, 1, "sport").prompt()));
+  const auto told = f.told<core::Accepted>(1);
+  BOOST_REQUIRE(told.size() == 1U);
+  const auto bound = core::under_adapter(core::U128{4, 4}, f.replica(b).adapters, "sport");
+  BOOST_TEST((told[0].weights_digest == *bound));
+  // Submitted again elsewhere it is taken, for the content is the same; another request under its id is another one.
+  request.request = std::make_shared<core::Request>(*request.request);
+  request.request->adapter = "news";
+  request.client = {2};
+  f.admit(request);
+  BOOST_REQUIRE(f.told<core::Failed>(2).size() == 1U);
+  BOOST_TEST((f.told<core::Failed>(2)[0].code == Errc::already_exists));
 }
 
 BOOST_AUTO_TEST_CASE(a_request_without_output_ends_with_its_usage) {

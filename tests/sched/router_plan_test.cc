@@ -72,6 +72,48 @@ BOOST_AUTO_TEST_CASE(a_stream_leaves_before_the_blocks_run_out) {
   BOOST_TEST((planned[0].decision.gain > f.limits.moves.margin));
 }
 
+BOOST_AUTO_TEST_CASE(a_held_stream_is_moved_or_given_back_by_what_costs_less) {
+  for (const bool cheap : {true, false}) {
+    RouterLimits limits = explaining();
+    if (!cheap) limits.moves.downtime = seconds(5);
+    PlanFixture f(limits);
+    const core::Run run = f.start(f.request());
+    f.tokens(a, run.key, run.epoch, 0, {1});
+    f.give(a, core::RunHeld{run.key, run.epoch, {a, 0}, seconds(1), milliseconds(300)});
+    BOOST_TEST(f.count<core::Move>(a) == (cheap ? 1U : 0U));
+    BOOST_TEST(f.count<core::CancelRun>(a) == (cheap ? 0U : 1U));
+    BOOST_TEST(f.planned().size() == (cheap ? 1U : 0U));
+    if (cheap) {
+      // Said again it changes nothing.
+      f.give(a, core::RunHeld{run.key, run.epoch, {a, 0}, seconds(1), milliseconds(300)});
+      BOOST_TEST(f.count<core::Move>(a) == 1U);
+      BOOST_TEST(f.count<core::CancelRun>(a) == 0U);
+      f.commit(a, run.key, 1);
+      BOOST_TEST(f.core.counters().moves_committed == 1U);
+      // Of an epoch that is over it is an echo.
+      f.give(a, core::RunHeld{run.key, run.epoch, {a, 0}, seconds(1), milliseconds(300)});
+      BOOST_TEST(f.count<core::Move>(a) == 1U);
+      continue;
+    }
+    BOOST_TEST(f.sent<core::CancelRun>(a)->give_back);
+    f.give(a, core::RunReturned{run.key, run.epoch, {a, 0}, Errc::no_capacity, "preempted"});
+    BOOST_REQUIRE(f.sent<core::Run>(b) != nullptr);
+    BOOST_TEST(f.sent<core::Run>(b)->choices[0].tokens.size() == 1U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(without_moves_a_held_stream_is_given_back) {
+  RouterLimits limits;
+  limits.moves.enabled = false;
+  PlanFixture f(limits);
+  const core::Run run = f.start(f.request());
+  f.give(a, core::RunHeld{run.key, run.epoch, {a, 0}, seconds(1), milliseconds(300)});
+  BOOST_REQUIRE(f.sent<core::CancelRun>(a) != nullptr);
+  BOOST_TEST(f.sent<core::CancelRun>(a)->give_back);
+  f.give(a, core::RunHeld{{run.key.tenant, {{9, 9}}}, run.epoch, {a, 0}, seconds(1), milliseconds(300)});
+  BOOST_TEST(!f.sent<core::CancelRun>(a)->give_back);  // a stream that nobody knows
+}
+
 BOOST_AUTO_TEST_CASE(twice_at_most_and_not_at_once) {
   RouterLimits limits = explaining();
   limits.run_give_up = limits.stall_max = seconds(100);

@@ -125,16 +125,21 @@ BOOST_AUTO_TEST_CASE(invariants_hold_through_faults) {
     sum.deaths_with_streams += outcome->counts.deaths_with_streams;
     sum.events += outcome->counts.events;
     sum.resubmitted += outcome->counts.resubmitted;
+    sum.scored += outcome->counts.scored;
+    sum.preemptions_moved += outcome->counts.preemptions_moved;
   }
   if (only_seed() != 0) return;
-  BOOST_TEST_MESSAGE(played << " seeds, " << sum.events << " events: " << sum.preemptions << " preemptions, " << sum.moves << " moves, "
-                            << sum.deaths_with_streams << " deaths with streams, " << refused << " refusals, " << sum.resubmitted
-                            << " resubmitted");
+  BOOST_TEST_MESSAGE(played << " seeds, " << sum.events << " events: " << sum.preemptions << " preemptions by recompute, "
+                            << sum.preemptions_moved << " by moving away, " << sum.moves << " moves, " << sum.deaths_with_streams
+                            << " deaths with streams, " << refused << " refusals, " << sum.resubmitted << " resubmitted, " << sum.scored
+                            << " scored");
   BOOST_TEST(played == seeds);
   BOOST_TEST(sum.preemptions >= 1000U);
+  BOOST_TEST(sum.preemptions_moved >= 100U);
   BOOST_TEST(sum.moves >= 1000U);
   BOOST_TEST(sum.deaths_with_streams >= 1000U);
   BOOST_TEST(refused >= 1000U);
+  BOOST_TEST(sum.scored >= 1000U);
 }
 
 BOOST_AUTO_TEST_CASE(one_seed_has_one_outcome) {

@@ -21,6 +21,7 @@ const WrongCase wrong_cases[] = {
     {"unknown kind of fault", "version = 1\n[[faults]]\nkind = \"rain\"\nat = \"1s\"\nnodes = [\"a\"]\n", "s.toml:3: faults[0].kind"},
     {"a fault without nodes", "version = 1\n[[faults]]\nkind = \"kill\"\nat = \"1s\"\n", "faults[0].nodes"},
     {"a class that is none", "version = 1\n[slo.fast]\nttft = \"1s\"\n", "slo.fast"},
+    {"more tokens a step than a block", "version = 1\n[[types]]\nnodes = [\"a\"]\ntokens_per_step = 17\n", "types[0].tokens_per_step"},
     {"workload and event", "version = 1\nworkload = \"a\"\nevent = \"b\"\n", "want a workload or an event"},
     {"percent of a kill", "version = 1\n[[faults]]\nkind = \"kill\"\nat = \"1s\"\nnodes = [\"a\"]\npercent = 3\n", "faults[0].percent"},
 };
@@ -33,6 +34,7 @@ BOOST_AUTO_TEST_CASE(a_scenario_is_read_whole) {
   const auto read = parse_scenario(
       "version = 1\nworkload = \"w.jsonl\"\n[network]\nlatency = \"300us\"\nnic = \"100MB/s\"\n[start]\nweights = \"2GiB\"\n"
       "[slo.live]\nttft = \"500ms\"\n[[types]]\nnodes = [\"zone:east\"]\nprice_cents_per_hour = 250\nspeed_percent = 150\n"
+      "tokens_per_step = 4\nguess_permille = 700\n"
       "[[faults]]\nkind = \"slow\"\nat = \"10s\"\nnodes = [\"all\"]\nfor = \"5s\"\npercent = 300\n",
       "s.toml");
   BOOST_REQUIRE_MESSAGE(read.has_value(), (read ? "" : config::to_error(read.error()).message));
@@ -43,6 +45,8 @@ BOOST_AUTO_TEST_CASE(a_scenario_is_read_whole) {
   BOOST_TEST(read->slos[0].ttft_ns == 500'000'000);
   BOOST_REQUIRE(read->types.size() == 1U);
   BOOST_TEST(read->types[0].speed_percent == 150U);
+  BOOST_TEST(read->types[0].tokens_per_step == 4U);
+  BOOST_TEST(read->types[0].guess_permille == 700U);
   BOOST_REQUIRE(read->faults.size() == 1U);
   BOOST_TEST((read->faults[0].kind == FaultKind::slow));
   BOOST_TEST(read->faults[0].percent == 300U);

@@ -41,6 +41,9 @@ struct Request {
   /// Channel of which only the newest request counts (captions of one programme): this request cancels the unfinished ones of the
   /// same tenant and channel at its router, and a later one will cancel this; "" = none.
   std::string supersedes;
+  std::string adapter;  ///< laid over the model's weights, by name; "" = none. Refused where no replica of the model has it
+  /// Scoring: the prompt is computed, nothing is answered, and the one choice ends with finish_reason "length". max_tokens 0, n 1.
+  bool prompt_only = false;
 };
 
 struct TopLogprob {
