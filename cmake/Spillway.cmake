@@ -38,7 +38,7 @@ find_package(CLI11 REQUIRED)
 # concatenation in g++ 12 (GCC bug 105651).
 add_library(spillway_flags INTERFACE)
 target_compile_options(spillway_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
-  -Wno-restrict -ffp-contract=off
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> -ffp-contract=off
   -fno-fast-math -fvisibility=hidden -fvisibility-inlines-hidden)
 target_include_directories(spillway_flags INTERFACE ${PROJECT_SOURCE_DIR})
 target_link_libraries(spillway_flags INTERFACE Threads::Threads)
