@@ -213,6 +213,7 @@ struct Cluster::State {
   void stop_flows(const std::function<bool(std::uint32_t from, std::uint32_t to)>& which, bool keep);
   void operator_drains(std::uint32_t n, core::DrainMode mode);
 
+ private:
   ClusterPlan plan_;
   ClusterOptions options_;
   RequestSource* source_ = nullptr;
