@@ -13,7 +13,6 @@
 namespace spillway::app {
 
 using core::Errc;
-using core::fail;
 
 namespace {
 
@@ -29,7 +28,7 @@ struct Shape {
 Shape dense_shape(std::uint32_t rows) {
   Shape shape;
   for (std::uint32_t left = rows; left > 0; left -= std::min(left, short_prompt))
-    shape.prompts.push_back({0, std::min(left, short_prompt)});
+    shape.prompts.emplace_back(0U, std::min(left, short_prompt));
   return shape;
 }
 
@@ -109,7 +108,7 @@ std::vector<Shape> attention_shapes(const core::ReplicaInfo& info, const Profile
   std::vector<Shape> shapes;
   const auto add = [&](std::uint32_t chunk, std::uint32_t history, std::uint32_t decodes, std::uint32_t context) {
     Shape shape;
-    if (chunk > 0) shape.prompts.push_back({history, chunk});
+    if (chunk > 0) shape.prompts.emplace_back(history, chunk);
     shape.decodes = decodes;
     shape.context = context;
     if (fits(info, shape, rows_max)) shapes.push_back(std::move(shape));
@@ -222,7 +221,7 @@ core::Result<ProfileCheck> check_profile(model::Device& device, const std::strin
       Shape shape;
       shape.decodes = std::min(decodes, grid.decodes.back());
       shape.context = decodes > 0 ? std::max(context_max / 3, 1U) : 0;
-      if (chunk > 0) shape.prompts.push_back({context_max / 5, chunk});
+      if (chunk > 0) shape.prompts.emplace_back(context_max / 5, chunk);
       if (rows_of(shape) == 0 || !fits(device.info(), shape, grid.rows.back())) continue;
       const auto real = steps.time(shape);
       if (!real) return tl::make_unexpected(real.error());

@@ -16,7 +16,7 @@ constexpr core::Duration tell_max = std::chrono::milliseconds(500);
 
 core::Result<core::Duration> Cluster::State::time_of(const SimReplica& replica, const sched::StepOutline& outline,
                                                      std::uint32_t percent) const {
-  const auto time = replica.plan->cost.time_of(outline);
+  auto time = replica.plan->cost.time_of(outline);
   if (!time || (percent == 100 && replica.plan->percent == 100)) return time;
   return std::max(core::Duration{1}, core::Duration{time->count() * percent / replica.plan->percent});
 }

@@ -12,7 +12,6 @@ namespace {
 using config::bind;
 using config::ErrorKind;
 using config::KeySpec;
-using config::ms;
 using config::s;
 using config::Tree;
 using config::Type;

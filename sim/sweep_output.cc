@@ -125,7 +125,7 @@ Chart price_chart(std::span<const SweepCell> cells, const SweepAxes& axes) {
       const bool first = cell.point.rate == axes.rates[0] && cell.point.burst == axes.bursts[0];
       const double price = cell.interval(&SweepFigures::price).mean;
       if (first && cell.point.policy == axes.policies[p] && price > 0)
-        points.push_back({price, cell.interval(&SweepFigures::good_share).mean});
+        points.emplace_back(price, cell.interval(&SweepFigures::good_share).mean);
     }
     std::sort(points.begin(), points.end());
     for (const auto& [x, y] : points) line.x.push_back(x), line.y.push_back(y);
@@ -138,7 +138,7 @@ PageTable table_of(std::span<const SweepCell> cells) {
   PageTable table;
   table.title = "All points (mean, and 95 % interval)";
   table.heads = {"policy", "nodes", "rate", "burst"};
-  for (const auto& figure : sweep_figures()) table.heads.push_back(figure.name);
+  for (const auto& figure : sweep_figures()) table.heads.emplace_back(figure.name);
   for (const auto& cell : cells) {
     std::vector<std::string> row{std::string(core::to_string(cell.point.policy)), std::to_string(cell.point.nodes),
                                  number_text(cell.point.rate), std::to_string(cell.point.burst)};
