@@ -87,7 +87,8 @@ void add_render_command(CLI::App& app, Run& run) {
   CLI::App* sub = app.add_subcommand("render", "Print the prompt that a chat template makes of a conversation");
   auto* model = sub->add_option("--model", command->model, "Path or known name: the template of this model");
   sub->add_option("--template", command->template_file, "A file with the template's source")->excludes(model);
-  sub->add_option("--messages", command->messages, "JSON file: an object with the template's variables (messages, tools, add_generation_prompt, ...)")
+  sub->add_option("--messages", command->messages,
+                  "JSON file: an object with the template's variables (messages, tools, add_generation_prompt, ...)")
       ->required();
   sub->add_option("--now", command->now, "Time that strftime_now tells, for example 2026-01-15T12:00:00 (default: the clock)");
   sub->callback([command, &run] { run = [command] { return render(*command, std::cout, std::cerr); }; });

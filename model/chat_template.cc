@@ -19,7 +19,8 @@ jinja::Datum text_datum(std::string_view text) {
 
 }  // namespace
 
-core::Result<ChatTemplate> ChatTemplate::from_source(std::string_view source, std::optional<std::string> bos, std::optional<std::string> eos) {
+core::Result<ChatTemplate> ChatTemplate::from_source(std::string_view source, std::optional<std::string> bos,
+                                                     std::optional<std::string> eos) {
   auto compiled = jinja::Template::compile(source);
   if (!compiled) {
     core::Error error = compiled.error().to_error();
@@ -67,8 +68,8 @@ core::Result<std::vector<TextPiece>> ChatTemplate::render(const std::vector<Chat
     list.push_back({jinja::Datum::Object{{"role", text_datum(messages[i].role)}, {"content", text_datum(messages[i].content)}}});
   }
   // `tools` and `documents` are there and none, as the hubs' own library has it.
-  jinja::Datum variables{jinja::Datum::Object{
-      {"messages", {std::move(list)}}, {"tools", {}}, {"documents", {}}, {"add_generation_prompt", {true}}}};
+  jinja::Datum variables{
+      jinja::Datum::Object{{"messages", {std::move(list)}}, {"tools", {}}, {"documents", {}}, {"add_generation_prompt", {true}}}};
   const auto rendered = render_variables(std::move(variables), {.now = now, .limits = {}});
   if (!rendered) return tl::make_unexpected(rendered.error().to_error());
   std::vector<TextPiece> pieces;

@@ -25,14 +25,16 @@ class ChatTemplate {
  public:
   /// Compiles a source; `bos` and `eos` are what it gets as bos_token and eos_token, if anything. unsupported, naming
   /// line and construct.
-  static core::Result<ChatTemplate> from_source(std::string_view source, std::optional<std::string> bos = {}, std::optional<std::string> eos = {});
+  static core::Result<ChatTemplate> from_source(std::string_view source, std::optional<std::string> bos = {},
+                                                std::optional<std::string> eos = {});
   /// Reads `tokenizer.chat_template` and the texts of BOS and EOS; unsupported when the model has no template.
   static core::Result<ChatTemplate> from_gguf(const GgufFile& file);
 
   /// Pieces of the rendered conversation with the generation prompt: what the template itself wrote is `special`, contents and
   /// roles never are, however the template cuts or changes them. bad_argument without messages, with an empty role, or when
   /// the template refuses the conversation.
-  core::Result<std::vector<TextPiece>> render(const std::vector<ChatMessage>& messages, const jinja::LocalTime& now = jinja::local_time()) const;
+  core::Result<std::vector<TextPiece>> render(const std::vector<ChatMessage>& messages,
+                                              const jinja::LocalTime& now = jinja::local_time()) const;
   /// The same as one text.
   core::Result<std::string> render_text(const std::vector<ChatMessage>& messages, const jinja::LocalTime& now = jinja::local_time()) const;
 

@@ -12,7 +12,7 @@ namespace spillway::model::jinja {
 
 namespace {
 
-constexpr std::array<std::string_view, 8> token_variables = {"bos_token", "eos_token",  "unk_token",  "pad_token",
+constexpr std::array<std::string_view, 8> token_variables = {"bos_token", "eos_token", "unk_token",  "pad_token",
                                                              "sep_token", "cls_token", "mask_token", "eot_token"};
 
 TemplateError error_of(const Failure& failure) {
@@ -127,7 +127,8 @@ core::Result<LocalTime> parse_time(std::string_view text) {
     rest.remove_prefix(1);
     return true;
   };
-  if (!number(4, 1, 9999, time.year) || !mark("-") || !number(2, 1, 12, time.month) || !mark("-") || !number(2, 1, 31, time.day)) return wrong();
+  if (!number(4, 1, 9999, time.year) || !mark("-") || !number(2, 1, 12, time.month) || !mark("-") || !number(2, 1, 31, time.day))
+    return wrong();
   constexpr int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   if (time.day > days[time.month - 1]) return wrong();
   if (rest.empty()) return time;

@@ -37,9 +37,9 @@ LocalTime local_time();
 
 /// Bounds of one rendering; a template that wants more fails with Fault::limit.
 struct RenderLimits {
-  std::uint64_t steps_max = 20'000'000;              ///< nodes evaluated, and work on long values in units of 64 bytes or 8 entries
-  std::size_t bytes_max = std::size_t{256} << 20;    ///< memory of all values at once, the output included
-  std::uint32_t depth_max = 1000;                    ///< nested evaluations, calls and values
+  std::uint64_t steps_max = 20'000'000;            ///< nodes evaluated, and work on long values in units of 64 bytes or 8 entries
+  std::size_t bytes_max = std::size_t{256} << 20;  ///< memory of all values at once, the output included
+  std::uint32_t depth_max = 1000;                  ///< nested evaluations, calls and values
 };
 
 struct RenderOptions {
@@ -69,9 +69,9 @@ enum class Fault : std::uint8_t {
 
 struct TemplateError {
   Fault fault = Fault::runtime;
-  std::string message;    ///< for `raised` what the template says, else what is wrong
+  std::string message;     ///< for `raised` what the template says, else what is wrong
   std::uint32_t line = 0;  ///< of the source, from 1; 0 = unknown
-  std::string construct;  ///< "{% for %}", "{{ }}", ...; may be empty
+  std::string construct;   ///< "{% for %}", "{{ }}", ...; may be empty
 
   /// "line 3: in `{% for %}`: 'x' is undefined".
   std::string to_string() const;

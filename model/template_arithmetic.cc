@@ -9,7 +9,8 @@
 namespace spillway::model::jinja {
 
 std::string_view symbol(Operator op) {
-  constexpr std::array<std::string_view, 15> symbols = {"+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=", "in", "not in"};
+  constexpr std::array<std::string_view, 15> symbols = {
+      "+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=", "in", "not in"};
   return symbols[static_cast<std::size_t>(op)];
 }
 
@@ -129,7 +130,8 @@ Value repeated(Heap& heap, const Value& what, std::int64_t times) {
   }
   const auto* list = what.as<ListObject>();
   const std::size_t size = list->items.size();
-  if (size != 0 && count > (std::size_t{1} << 40) / (size * sizeof(Value))) fail_limit("a list of " + std::to_string(count) + " repetitions");
+  if (size != 0 && count > (std::size_t{1} << 40) / (size * sizeof(Value)))
+    fail_limit("a list of " + std::to_string(count) + " repetitions");
   heap.check(size * count * sizeof(Value));
   heap.spend(size * count / 8);
   std::vector<Value> items;

@@ -4,7 +4,23 @@
 
 namespace spillway::model::jinja {
 
-enum class Operator : std::uint8_t { add, subtract, multiply, divide, floor_divide, modulo, power, equal, not_equal, less, less_equal, greater, greater_equal, in, not_in };
+enum class Operator : std::uint8_t {
+  add,
+  subtract,
+  multiply,
+  divide,
+  floor_divide,
+  modulo,
+  power,
+  equal,
+  not_equal,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  in,
+  not_in
+};
 std::string_view symbol(Operator op);
 
 /// `a op b` for the operators of arithmetic, as Python has it; whole numbers beyond 64 bits fail.

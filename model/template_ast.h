@@ -15,8 +15,26 @@ struct Expression;
 using ExpressionPtr = std::unique_ptr<Expression>;
 
 enum class ExpressionKind : std::uint8_t {
-  constant, name, list, tuple, dict, attribute, item, slice, call, filter, test, negate, plus, logical_not, arithmetic, concat, compare,
-  logical_and, logical_or, conditional
+  constant,
+  name,
+  list,
+  tuple,
+  dict,
+  attribute,
+  item,
+  slice,
+  call,
+  filter,
+  test,
+  negate,
+  plus,
+  logical_not,
+  arithmetic,
+  concat,
+  compare,
+  logical_and,
+  logical_or,
+  conditional
 };
 
 struct Expression {
@@ -38,7 +56,22 @@ struct Expression {
 struct Statement;
 using Body = std::vector<Statement>;
 
-enum class StatementKind : std::uint8_t { data, output, branch, loop, set, set_block, macro, call_block, filter_block, with, scope, block, leave, again };
+enum class StatementKind : std::uint8_t {
+  data,
+  output,
+  branch,
+  loop,
+  set,
+  set_block,
+  macro,
+  call_block,
+  filter_block,
+  with,
+  scope,
+  block,
+  leave,
+  again
+};
 
 /// Where a value goes: a name, an attribute of a namespace, or several of them.
 struct Target {
@@ -67,8 +100,8 @@ struct Statement {
   /// output: what to print. branch: conditions. loop: the iterable, the filter (null = none). set: the value. set_block,
   /// filter_block: the filter or null. call_block: the call. with: the values.
   std::vector<ExpressionPtr> expressions;
-  std::vector<Target> targets;  ///< loop, set, set_block: one. with: one a value
-  std::vector<Body> bodies;     ///< branch: one a condition, then the last for none of them. loop: body, else
+  std::vector<Target> targets;           ///< loop, set, set_block: one. with: one a value
+  std::vector<Body> bodies;              ///< branch: one a condition, then the last for none of them. loop: body, else
   std::shared_ptr<Signature> signature;  ///< macro, call_block
   bool recursive = false;                ///< loop
   bool speaks_of_loop = false;           ///< loop: whether its body does

@@ -54,7 +54,8 @@ std::optional<Value> item(Heap& heap, const Value& value, const Value& key) {
   std::int64_t index = 0;
   std::size_t at = 0;
   if (!to_integer(key, index)) return std::nullopt;
-  if (const auto* list = value.as<ListObject>()) return position(index, list->items.size(), at) ? std::optional(list->items[at]) : std::nullopt;
+  if (const auto* list = value.as<ListObject>())
+    return position(index, list->items.size(), at) ? std::optional(list->items[at]) : std::nullopt;
   if (const auto* range = value.as<RangeObject>())
     return position(index, range->length(), at) ? std::optional(Value(range->at(at))) : std::nullopt;
   if (const auto* text = value.text()) {
@@ -184,8 +185,10 @@ Value get_slice(Heap& heap, const Value& value, const Value& start, const Value&
 
 namespace {
 
-constexpr std::array<std::string_view, 10> dict_methods = {"get", "items", "keys", "values", "pop", "update", "setdefault", "copy", "clear", "popitem"};
-constexpr std::array<std::string_view, 11> list_methods = {"append", "extend", "insert", "pop", "remove", "index", "count", "reverse", "sort", "copy", "clear"};
+constexpr std::array<std::string_view, 10> dict_methods = {"get",    "items",      "keys", "values", "pop",
+                                                           "update", "setdefault", "copy", "clear",  "popitem"};
+constexpr std::array<std::string_view, 11> list_methods = {"append", "extend",  "insert", "pop",  "remove", "index",
+                                                           "count",  "reverse", "sort",   "copy", "clear"};
 
 template <class Names>
 bool among(const Names& names, std::string_view name) {
@@ -258,7 +261,8 @@ Value pop_item(Heap& heap, ListObject& list, const Args& args) {
   const auto given = bind("pop", args, {"index"});
   std::int64_t index = -1;
   std::size_t at = 0;
-  if (given[0] != nullptr && !to_integer(*given[0], index)) fail("'" + type_name(*given[0]) + "' object cannot be interpreted as an integer");
+  if (given[0] != nullptr && !to_integer(*given[0], index))
+    fail("'" + type_name(*given[0]) + "' object cannot be interpreted as an integer");
   if (list.items.empty()) fail("pop from empty list");
   if (!position(index, list.items.size(), at)) fail("pop index out of range");
   heap.spend(list.items.size() / 8);

@@ -99,11 +99,13 @@ Value Interpreter::call_again(LoopObject& loop, const Args& args) {
 
 Value Interpreter::call_range(const Args& args) {
   if (!args.named.empty()) fail("range() takes no keyword arguments");
-  if (args.positional.empty() || args.positional.size() > 3) fail("range expected 1 to 3 arguments, got " + std::to_string(args.positional.size()));
+  if (args.positional.empty() || args.positional.size() > 3)
+    fail("range expected 1 to 3 arguments, got " + std::to_string(args.positional.size()));
   std::int64_t numbers[3] = {0, 0, 1};
   for (std::size_t i = 0; i < args.positional.size(); ++i) {
     require_defined(args.positional[i]);
-    if (!to_integer(args.positional[i], numbers[i])) fail("'" + type_name(args.positional[i]) + "' object cannot be interpreted as an integer");
+    if (!to_integer(args.positional[i], numbers[i]))
+      fail("'" + type_name(args.positional[i]) + "' object cannot be interpreted as an integer");
   }
   if (args.positional.size() == 1) std::swap(numbers[0], numbers[1]);
   if (numbers[2] == 0) fail("range() arg 3 must not be zero");

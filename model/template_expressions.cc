@@ -166,7 +166,8 @@ ExpressionPtr ExpressionParser::comparison() {
       op = Operator::not_in;
     } else if (now().kind == TokenKind::symbol) {
       bool found = false;
-      for (const Operator candidate : {Operator::equal, Operator::not_equal, Operator::less, Operator::less_equal, Operator::greater, Operator::greater_equal}) {
+      for (const Operator candidate :
+           {Operator::equal, Operator::not_equal, Operator::less, Operator::less_equal, Operator::greater, Operator::greater_equal}) {
         if (now().value == symbol(candidate)) op = candidate, found = true;
       }
       if (!found) break;
@@ -203,7 +204,10 @@ ExpressionPtr ExpressionParser::product() {
   auto left = power();
   while (now().is_symbol("*") || now().is_symbol("/") || now().is_symbol("//") || now().is_symbol("%")) {
     const Token token = take();
-    const Operator op = token.value == "*" ? Operator::multiply : token.value == "/" ? Operator::divide : token.value == "//" ? Operator::floor_divide : Operator::modulo;
+    const Operator op = token.value == "*"    ? Operator::multiply
+                        : token.value == "/"  ? Operator::divide
+                        : token.value == "//" ? Operator::floor_divide
+                                              : Operator::modulo;
     left = binary(op, std::move(left), power(), token.line);
   }
   return left;

@@ -22,7 +22,8 @@ const std::vector<NamedFilter>& filters() {
 }
 
 const NamedFilter* find_filter(std::string_view name) {
-  const auto found = std::lower_bound(filters().begin(), filters().end(), name, [](const NamedFilter& f, std::string_view n) { return f.name < n; });
+  const auto found =
+      std::lower_bound(filters().begin(), filters().end(), name, [](const NamedFilter& f, std::string_view n) { return f.name < n; });
   return found != filters().end() && found->name == name ? &*found : nullptr;
 }
 
@@ -83,7 +84,8 @@ const NamedTest tests[] = {
     {"false", 0, [](Heap&, const Value& v, const Args&) { return v.boolean() != nullptr && !*v.boolean(); }},
     {"integer", 0, [](Heap&, const Value& v, const Args&) { return v.integer() != nullptr; }},
     {"float", 0, [](Heap&, const Value& v, const Args&) { return v.real() != nullptr; }},
-    {"number", 0, [](Heap&, const Value& v, const Args&) { return v.boolean() != nullptr || v.integer() != nullptr || v.real() != nullptr; }},
+    {"number", 0,
+     [](Heap&, const Value& v, const Args&) { return v.boolean() != nullptr || v.integer() != nullptr || v.real() != nullptr; }},
     {"string", 0, [](Heap&, const Value& v, const Args&) { return v.text() != nullptr; }},
     {"mapping", 0, [](Heap&, const Value& v, const Args&) { return v.as<DictObject>() != nullptr; }},
     {"sequence", 0, [](Heap&, const Value& v, const Args&) { return is_sequence(v); }},

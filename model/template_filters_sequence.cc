@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "model/template_attributes.h"
 #include "model/template_arithmetic.h"
+#include "model/template_attributes.h"
 #include "model/template_filters.h"
 #include "model/template_repr.h"
 
@@ -68,7 +68,8 @@ Value stepping(Heap& heap, const Value& over, Step step) {
 
 Args behind(const Args& args, std::size_t count) {
   Args rest;
-  if (args.positional.size() > count) rest.positional.assign(args.positional.begin() + static_cast<std::ptrdiff_t>(count), args.positional.end());
+  if (args.positional.size() > count)
+    rest.positional.assign(args.positional.begin() + static_cast<std::ptrdiff_t>(count), args.positional.end());
   rest.named = args.named;
   return rest;
 }
@@ -253,10 +254,25 @@ Value attribute(Heap& heap, const Value& subject, const Args& args) {
 }  // namespace
 
 std::vector<NamedFilter> sequence_filters() {
-  return {{"map", map},       {"select", select},   {"reject", reject}, {"selectattr", select_attribute}, {"rejectattr", reject_attribute},
-          {"length", count},  {"count", count},     {"first", first},   {"last", last},                   {"default", usual},
-          {"d", usual},       {"items", items},     {"list", list},     {"join", join},                   {"reverse", reverse},
-          {"sum", sum},       {"batch", batch},     {"slice", sliced},  {"attr", attribute}};
+  return {{"map", map},
+          {"select", select},
+          {"reject", reject},
+          {"selectattr", select_attribute},
+          {"rejectattr", reject_attribute},
+          {"length", count},
+          {"count", count},
+          {"first", first},
+          {"last", last},
+          {"default", usual},
+          {"d", usual},
+          {"items", items},
+          {"list", list},
+          {"join", join},
+          {"reverse", reverse},
+          {"sum", sum},
+          {"batch", batch},
+          {"slice", sliced},
+          {"attr", attribute}};
 }
 
 }  // namespace spillway::model::jinja

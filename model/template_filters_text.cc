@@ -57,7 +57,8 @@ Value title(Heap& heap, const Value& subject, const Args& args) {
 
 Value replace(Heap& heap, const Value& subject, const Args& args) {
   const auto given = bind("replace", args, {"old", "new", "count"}, 2);
-  return replaced(heap, to_text(heap, subject), *to_text(heap, *given[0]), to_text(heap, *given[1]), whole_argument("replace", given[2], -1));
+  return replaced(heap, to_text(heap, subject), *to_text(heap, *given[0]), to_text(heap, *given[1]),
+                  whole_argument("replace", given[2], -1));
 }
 
 Value format(Heap& heap, const Value& subject, const Args& args) {
@@ -96,6 +97,8 @@ Value safe(Heap& heap, const Value& subject, const Args& args) {
 
 Value indent(Heap& heap, const Value& subject, const Args& args) {
   const auto given = bind("indent", args, {"width", "first", "blank"});
+  require_defined(subject);
+  if (subject.text() == nullptr) fail("want str, not " + type_name(subject));
   TextPtr by;
   if (given[0] != nullptr && given[0]->text() != nullptr) {
     by = *given[0]->text();
@@ -145,6 +148,7 @@ Value truncate(Heap& heap, const Value& subject, const Args& args) {
   const bool kill = given[1] != nullptr && truth(*given[1]);
   const TextPtr end = given[2] != nullptr ? to_text(heap, *given[2]) : to_text(heap, heap.text("..."));
   const std::int64_t leeway = whole_argument("truncate", given[3], 5);
+  if (subject.text() == nullptr && static_cast<std::int64_t>(length(subject)) - leeway <= most) return subject;
   const TextPtr text = to_text(heap, subject);
   const auto end_length = static_cast<std::int64_t>(end->length());
   if (most < end_length) fail("truncate: expected length >= " + std::to_string(end_length) + ", got " + std::to_string(most));
@@ -186,7 +190,8 @@ Value to_json(Heap& heap, const Value& subject, const Args& args) {
     const auto* text = given[1]->text();
     const std::int64_t width = text == nullptr ? whole_argument("tojson", given[1], 0) : 0;
     if (width > 1000) fail("tojson: an indent of more than 1000 spaces");
-    style.indent = text != nullptr ? std::string((*text)->bytes()) : std::string(static_cast<std::size_t>(std::max<std::int64_t>(width, 0)), ' ');
+    style.indent =
+        text != nullptr ? std::string((*text)->bytes()) : std::string(static_cast<std::size_t>(std::max<std::int64_t>(width, 0)), ' ');
   }
   style.item_end = style.indented ? "," : ", ";
   style.key_end = ": ";
@@ -252,7 +257,8 @@ std::optional<double> parse_real(std::string_view text) {
   }
   const std::string_view bare = std::string_view(number).substr(number.starts_with('-') || number.starts_with('+') ? 1 : 0);
   const bool named = bare == "inf" || bare == "infinity" || bare == "nan";
-  if (!named && (bare.empty() || bare.find_first_not_of("0123456789.e+-") != bare.npos || bare[0] == '+' || bare[0] == '-')) return std::nullopt;
+  if (!named && (bare.empty() || bare.find_first_not_of("0123456789.e+-") != bare.npos || bare[0] == '+' || bare[0] == '-'))
+    return std::nullopt;
   char* end = nullptr;
   const double value = std::strtod(number.c_str(), &end);
   return end == number.c_str() + number.size() ? std::optional(value) : std::nullopt;
@@ -369,11 +375,29 @@ Value file_size(Heap& heap, const Value& subject, const Args& args) {
 }  // namespace
 
 std::vector<NamedFilter> text_filters() {
-  return {{"trim", trim},       {"upper", upper},         {"lower", lower},           {"capitalize", capitalize}, {"title", title},
-          {"replace", replace}, {"format", format},       {"string", string},         {"escape", escape},         {"e", escape},
-          {"forceescape", force_escape}, {"safe", safe},  {"indent", indent},         {"center", center},         {"wordcount", word_count},
-          {"truncate", truncate}, {"urlencode", url_encode}, {"tojson", to_json},     {"int", to_int},            {"float", to_float},
-          {"abs", absolute},    {"round", round},         {"filesizeformat", file_size}};
+  return {{"trim", trim},
+          {"upper", upper},
+          {"lower", lower},
+          {"capitalize", capitalize},
+          {"title", title},
+          {"replace", replace},
+          {"format", format},
+          {"string", string},
+          {"escape", escape},
+          {"e", escape},
+          {"forceescape", force_escape},
+          {"safe", safe},
+          {"indent", indent},
+          {"center", center},
+          {"wordcount", word_count},
+          {"truncate", truncate},
+          {"urlencode", url_encode},
+          {"tojson", to_json},
+          {"int", to_int},
+          {"float", to_float},
+          {"abs", absolute},
+          {"round", round},
+          {"filesizeformat", file_size}};
 }
 
 }  // namespace spillway::model::jinja

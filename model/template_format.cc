@@ -59,8 +59,12 @@ std::string real_digits(double value, const Style& style) {
     return name + (percent ? "%" : "");
   }
   const int precision = style.precision < 0 ? 6 : style.precision;
-  const char form[] = {'%', style.alternate ? '#' : '.', style.alternate ? '.' : '*', style.alternate ? '*' : (type == 0 || type == 'n' ? 'g' : type),
-                       style.alternate ? (type == 0 || type == 'n' ? 'g' : type) : '\0', '\0'};
+  const char form[] = {'%',
+                       style.alternate ? '#' : '.',
+                       style.alternate ? '.' : '*',
+                       style.alternate ? '*' : (type == 0 || type == 'n' ? 'g' : type),
+                       style.alternate ? (type == 0 || type == 'n' ? 'g' : type) : '\0',
+                       '\0'};
   char buffer[700];
   const int size = std::snprintf(buffer, sizeof buffer, form, precision, value);
   std::string out(buffer, static_cast<std::size_t>(std::clamp(size, 0, 699)));
@@ -140,12 +144,17 @@ class PercentFormatter {
       at_ = percent;
       if (at_ < bytes.size()) conversion();
     }
-    const bool all = tuple_ != nullptr ? taken_ >= tuple_->items.size() : taken_ > 0 || named_ || value_.as<DictObject>() != nullptr || value_.as<ListObject>() != nullptr;
+    const bool all = tuple_ != nullptr ? taken_ >= tuple_->items.size() : taken_ > 0 || named_ || is_mapping_like();
     if (!all) fail("not all arguments converted during string formatting");
     return out_.finish(text_->markup());
   }
 
  private:
+  /// Python does not miss the use of what can be indexed.
+  bool is_mapping_like() const {
+    return value_.is_undefined() || value_.as<DictObject>() != nullptr || value_.as<ListObject>() != nullptr ||
+           value_.as<RangeObject>() != nullptr;
+  }
   char take() {
     if (at_ >= text_->bytes().size()) fail("incomplete format");
     return text_->bytes()[at_++];
@@ -272,7 +281,8 @@ class PercentFormatter {
       if (style.precision > precision_max) fail("precision too big");
       const auto wanted = static_cast<std::size_t>(style.precision);
       const std::string zeros(wanted > digits.size() ? wanted - digits.size() : 0, '0');
-      return write_padded(out_, style, style.align == 0 ? (style.fill == "0" ? '=' : '>') : style.align, sign_of(whole < 0, style), zeros + digits);
+      return write_padded(out_, style, style.align == 0 ? (style.fill == "0" ? '=' : '>') : style.align, sign_of(whole < 0, style),
+                          zeros + digits);
     }
     if (style.align == 0 && style.fill == "0") style.align = '=';
     if (style.align == '<') style.fill = " ";
@@ -448,7 +458,8 @@ class BraceFormatter {
       return write_whole(out, whole, style);
     }
     if (to_real(value, real)) {
-      if (style.type != 0 && !real_type && style.type != 'n') fail(std::string("Unknown format code '") + style.type + "' for object of type 'float'");
+      if (style.type != 0 && !real_type && style.type != 'n')
+        fail(std::string("Unknown format code '") + style.type + "' for object of type 'float'");
       return write_real(out, real, style);
     }
     fail("unsupported format string passed to " + type_name(value) + ".__format__");

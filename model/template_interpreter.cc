@@ -114,11 +114,12 @@ void Interpreter::run_loop(const Statement& statement, const Value& over, Scope&
   else if (has_length(over)) known = length(over);
   auto* loop = heap_.make<LoopObject>(std::move(items), known, depth);
   if (statement.recursive) loop->recursive = &statement, loop->scope = &scope;
-  const Flow flow = run_items(statement, *loop, scope);
-  if (loop->count == 0 && flow == Flow::on) run_body(statement.bodies[1], *heap_.make<Scope>(&scope));
+  // As jinja2 has it, `else` runs unless one round came to its end: one that was left by `break` or `continue` does not count.
+  if (!run_items(statement, *loop, scope)) run_body(statement.bodies[1], *heap_.make<Scope>(&scope));
 }
 
-Interpreter::Flow Interpreter::run_items(const Statement& statement, LoopObject& loop, Scope& scope) {
+bool Interpreter::run_items(const Statement& statement, LoopObject& loop, Scope& scope) {
+  bool completed = false;
   auto* inner = heap_.make<Scope>(&scope);
   for (Value item; loop.advance(heap_, item);) {
     heap_.spend(1);
@@ -126,9 +127,11 @@ Interpreter::Flow Interpreter::run_items(const Statement& statement, LoopObject&
     inner->values.clear();
     if (statement.speaks_of_loop || statement.recursive) inner->set(heap_, "loop", &loop);
     assign(statement.targets[0], item, *inner);
-    if (run_body(statement.bodies[0], *inner) == Flow::leave) return Flow::leave;
+    const Flow flow = run_body(statement.bodies[0], *inner);
+    if (flow == Flow::leave) break;
+    completed = completed || flow == Flow::on;
   }
-  return Flow::on;
+  return completed;
 }
 
 TextPtr Interpreter::captured(const Body& body, Scope& scope) {
@@ -176,7 +179,8 @@ void Interpreter::run_call_block(const Statement& statement, Scope& scope) {
 
 void Interpreter::run_with(const Statement& statement, Scope& scope) {
   auto* inner = heap_.make<Scope>(&scope);
-  for (std::size_t i = 0; i < statement.targets.size(); ++i) assign(statement.targets[i], evaluate(*statement.expressions[i], scope), *inner);
+  for (std::size_t i = 0; i < statement.targets.size(); ++i)
+    assign(statement.targets[i], evaluate(*statement.expressions[i], scope), *inner);
   run_body(statement.bodies[0], *inner);
 }
 

@@ -61,7 +61,8 @@ class Interpreter {
   Flow dispatch(const Statement& statement, Scope& scope);
   Flow run_branch(const Statement& statement, Scope& scope);
   void run_loop(const Statement& statement, const Value& over, Scope& scope, std::size_t depth);
-  Flow run_items(const Statement& statement, LoopObject& loop, Scope& scope);
+  /// Whether a round came to its end.
+  bool run_items(const Statement& statement, LoopObject& loop, Scope& scope);
   void run_set_block(const Statement& statement, Scope& scope);
   void run_call_block(const Statement& statement, Scope& scope);
   void run_filter_block(const Statement& statement, Scope& scope);

@@ -49,8 +49,10 @@ class CharactersIterator final : public Iterator {
     if (at_ >= text_->bytes().size()) return false;
     const std::size_t from = at_;
     next_point(text_->bytes(), at_);
-    out = slice_text(heap, text_, from, at_);
-    return true;
+    if (!text_->markup()) return out = slice_text(heap, text_, from, at_), true;
+    TextBuilder plain(heap);  // a character is no markup
+    plain.add(*text_, from, at_);
+    return out = plain.finish(), true;
   }
 
  private:

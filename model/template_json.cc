@@ -1,7 +1,7 @@
 // JSON as variables of a template: numbers keep what they say, objects their order.
 
-#include <boost/json/basic_parser_impl.hpp>
 #include <algorithm>
+#include <boost/json/basic_parser_impl.hpp>
 #include <cstdlib>
 
 #include "model/template.h"

@@ -57,7 +57,8 @@ class Lexer {
   }
   /// Moves on to `to`, counting lines.
   void move(std::size_t to) {
-    line_ += static_cast<std::uint32_t>(std::count(source_.begin() + static_cast<std::ptrdiff_t>(at_), source_.begin() + static_cast<std::ptrdiff_t>(to), '\n'));
+    line_ += static_cast<std::uint32_t>(
+        std::count(source_.begin() + static_cast<std::ptrdiff_t>(at_), source_.begin() + static_cast<std::ptrdiff_t>(to), '\n'));
     line_starting_ = to > at_ ? source_[to - 1] == '\n' : line_starting_;
     at_ = to;
   }
@@ -187,7 +188,8 @@ class Lexer {
     if (point >= '0' && point <= '9') return number();
     if (is_word(point)) return name();
     if (point == '\'' || point == '"') return text(static_cast<char>(point));
-    for (const std::string_view symbol : {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=", ".", ":", "|", ",", ";"}) {
+    for (const std::string_view symbol : {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[",
+                                          "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"}) {
       if (!source_.substr(at_).starts_with(symbol)) continue;
       balance(symbol, open);
       add(TokenKind::symbol, std::string(symbol));
@@ -308,8 +310,10 @@ class Lexer {
     const std::string_view code = raw.substr(i + 1, digits);
     std::uint32_t point = 0;
     const auto read = std::from_chars(code.data(), code.data() + code.size(), point, 16);
-    if (code.size() != digits || read.ptr != code.data() + code.size()) error("truncated \\" + std::string(1, raw[i]) + " escape in a string");
-    if (point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) error("\\" + std::string(1, raw[i]) + std::string(code) + " is no character");
+    if (code.size() != digits || read.ptr != code.data() + code.size())
+      error("truncated \\" + std::string(1, raw[i]) + " escape in a string");
+    if (point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
+      error("\\" + std::string(1, raw[i]) + std::string(code) + " is no character");
     append_point(out, point);
     i += digits;
   }

@@ -60,9 +60,9 @@ Value LoopObject::cycle(const Args& args) const {
 }
 
 bool LoopObject::changed(Heap& heap, const Args& args) {
-  const bool same = seen_ && seen_->size() == args.positional.size() &&
-                    std::equal(seen_->begin(), seen_->end(), args.positional.begin(),
-                               [&](const Value& a, const Value& b) { return equals(heap, a, b); });
+  const bool same =
+      seen_ && seen_->size() == args.positional.size() &&
+      std::equal(seen_->begin(), seen_->end(), args.positional.begin(), [&](const Value& a, const Value& b) { return equals(heap, a, b); });
   if (same) return false;
   seen_ = args.positional;
   return true;

@@ -210,7 +210,8 @@ class StatementParser final : public ExpressionParser {
 
   Target target(std::string_view end_name) {
     const auto at_end = [&] {
-      return now().kind == TokenKind::block_end || now().is_symbol(")") || now().is_symbol("=") || (!end_name.empty() && now().is_name(end_name));
+      return now().kind == TokenKind::block_end || now().is_symbol(")") || now().is_symbol("=") ||
+             (!end_name.empty() && now().is_name(end_name));
     };
     const auto one = [&] {
       if (!skip_symbol("(")) return single_target();

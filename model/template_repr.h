@@ -14,12 +14,12 @@ void write_str(Heap& heap, const Value& value, TextBuilder& out);
 void write_repr(Heap& heap, const Value& value, TextBuilder& out);
 
 struct JsonStyle {
-  bool ascii = false;      ///< everything else as \uXXXX
-  bool sorted = false;     ///< keys in order
-  bool indented = false;   ///< one item a line
-  std::string indent;      ///< one level of it
-  std::string item_end;    ///< ", "
-  std::string key_end;     ///< ": "
+  bool ascii = false;     ///< everything else as \uXXXX
+  bool sorted = false;    ///< keys in order
+  bool indented = false;  ///< one item a line
+  std::string indent;     ///< one level of it
+  std::string item_end;   ///< ", "
+  std::string key_end;    ///< ": "
 };
 /// json.dumps: fails for what JSON cannot say.
 void write_json(Heap& heap, const Value& value, const JsonStyle& style, TextBuilder& out);

@@ -196,11 +196,20 @@ struct Expansion {
   const char* title;
 };
 /// Characters whose upper case has several: the Latin ones of SpecialCasing.
-constexpr Expansion expansions[] = {{0xdf, "SS", "Ss"},        {0x149, "\xca\xbcN", "\xca\xbcN"}, {0x1f0, "J\xcc\x8c", "J\xcc\x8c"},
-                                    {0xfb00, "FF", "Ff"},      {0xfb01, "FI", "Fi"},              {0xfb02, "FL", "Fl"},
-                                    {0xfb03, "FFI", "Ffi"},    {0xfb04, "FFL", "Ffl"},            {0xfb05, "ST", "St"},
-                                    {0xfb06, "ST", "St"},      {0x1e96, "H\xcc\xb1", "H\xcc\xb1"}, {0x1e97, "T\xcc\x88", "T\xcc\x88"},
-                                    {0x1e98, "W\xcc\x8a", "W\xcc\x8a"}, {0x1e99, "Y\xcc\x8a", "Y\xcc\x8a"}};
+constexpr Expansion expansions[] = {{0xdf, "SS", "Ss"},
+                                    {0x149, "\xca\xbcN", "\xca\xbcN"},
+                                    {0x1f0, "J\xcc\x8c", "J\xcc\x8c"},
+                                    {0xfb00, "FF", "Ff"},
+                                    {0xfb01, "FI", "Fi"},
+                                    {0xfb02, "FL", "Fl"},
+                                    {0xfb03, "FFI", "Ffi"},
+                                    {0xfb04, "FFL", "Ffl"},
+                                    {0xfb05, "ST", "St"},
+                                    {0xfb06, "ST", "St"},
+                                    {0x1e96, "H\xcc\xb1", "H\xcc\xb1"},
+                                    {0x1e97, "T\xcc\x88", "T\xcc\x88"},
+                                    {0x1e98, "W\xcc\x8a", "W\xcc\x8a"},
+                                    {0x1e99, "Y\xcc\x8a", "Y\xcc\x8a"}};
 
 const Expansion* expansion_of(char32_t point) {
   for (const auto& expansion : expansions) {

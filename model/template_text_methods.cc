@@ -14,10 +14,11 @@ namespace spillway::model::jinja {
 namespace {
 
 constexpr std::array<std::string_view, 42> text_methods = {
-    "strip",   "lstrip", "rstrip",  "split",   "rsplit",  "splitlines", "startswith", "endswith",   "replace",      "upper",        "lower",
-    "title",   "capitalize", "find", "rfind",  "index",   "rindex",     "count",      "join",       "format",       "isdigit",      "isalpha",
-    "isalnum", "isspace", "isupper", "islower", "isnumeric", "isdecimal", "istitle",  "isascii",    "center",       "ljust",        "rjust",
-    "zfill",   "swapcase", "casefold", "partition", "rpartition", "removeprefix", "removesuffix", "expandtabs", "format_map"};
+    "strip",     "lstrip",     "rstrip",       "split",        "rsplit",     "splitlines", "startswith", "endswith", "replace",
+    "upper",     "lower",      "title",        "capitalize",   "find",       "rfind",      "index",      "rindex",   "count",
+    "join",      "format",     "isdigit",      "isalpha",      "isalnum",    "isspace",    "isupper",    "islower",  "isnumeric",
+    "isdecimal", "istitle",    "isascii",      "center",       "ljust",      "rjust",      "zfill",      "swapcase", "casefold",
+    "partition", "rpartition", "removeprefix", "removesuffix", "expandtabs", "format_map"};
 
 const Text& text_argument(const Value& value, std::string_view what) {
   require_defined(value);
@@ -80,8 +81,9 @@ TextPtr upper_text(Heap& heap, const TextPtr& text) {
 
 TextPtr lower_text(Heap& heap, const TextPtr& text) {
   const std::string_view bytes = text->bytes();
-  return mapped(heap, text,
-                [&](std::string& to, char32_t point, std::size_t from, std::size_t behind) { lower_point(to, bytes, point, from, behind); });
+  return mapped(heap, text, [&](std::string& to, char32_t point, std::size_t from, std::size_t behind) {
+    lower_point(to, bytes, point, from, behind);
+  });
 }
 
 TextPtr capitalized(Heap& heap, const TextPtr& text) {
@@ -131,13 +133,16 @@ TextPtr stripped(Heap& heap, const TextPtr& text, const Value* characters, bool 
   };
   std::size_t from = 0;
   std::size_t to = bytes.size();
+  const std::uint64_t each = set == nullptr ? 0 : set->bytes().size() / 64;
   while (left && from < to) {
+    heap.spend(each);
     std::size_t behind = from;
     const char32_t point = next_point(bytes, behind);
     if (!goes(point, bytes.substr(from, behind - from))) break;
     from = behind;
   }
   while (right && to > from) {
+    heap.spend(each);
     const std::size_t start = before_point(bytes, to);
     std::size_t behind = start;
     const char32_t point = next_point(bytes, behind);
@@ -214,7 +219,8 @@ std::vector<Value> split_lines(Heap& heap, const TextPtr& text, bool keep_ends) 
   for (std::size_t at = 0; at < bytes.size();) {
     const std::size_t from = at;
     const char32_t point = next_point(bytes, at);
-    const bool ends = (point >= 10 && point <= 13) || (point >= 0x1c && point <= 0x1e) || point == 0x85 || point == 0x2028 || point == 0x2029;
+    const bool ends =
+        (point >= 10 && point <= 13) || (point >= 0x1c && point <= 0x1e) || point == 0x85 || point == 0x2028 || point == 0x2029;
     if (!ends) continue;
     if (point == '\r' && at < bytes.size() && bytes[at] == '\n') ++at;
     lines.emplace_back(slice_text(heap, text, start, keep_ends ? at : from));
@@ -225,6 +231,11 @@ std::vector<Value> split_lines(Heap& heap, const TextPtr& text, bool keep_ends) 
 }
 
 namespace {
+
+/// What searching from the back costs at most: it compares at every place.
+void spend_backwards(Heap& heap, std::string_view whole, std::string_view part) {
+  heap.spend(whole.size() / 64 + whole.size() / 32 * (part.size() / 32));
+}
 
 std::vector<Value> split_at(Heap& heap, const TextPtr& text, const Text& separator, std::int64_t most, bool from_right) {
   if (separator.bytes().empty()) fail("empty separator");
@@ -238,6 +249,7 @@ std::vector<Value> split_at(Heap& heap, const TextPtr& text, const Text& separat
   if (from_right) {
     // Counted from the back: places may lie otherwise where the separator overlaps itself.
     places.clear();
+    spend_backwards(heap, bytes, separator.bytes());
     for (std::size_t end = bytes.size(); most < 0 || places.size() < static_cast<std::size_t>(most);) {
       if (end < separator.bytes().size()) break;
       const std::size_t at = bytes.rfind(separator.bytes(), end - separator.bytes().size());
@@ -321,6 +333,7 @@ Value split(Heap& heap, const TextPtr& self, const Args& args, bool from_right) 
 Value partition(Heap& heap, const TextPtr& self, const Text& separator, bool from_right) {
   if (separator.bytes().empty()) fail("empty separator");
   const std::string_view bytes = self->bytes();
+  if (from_right) spend_backwards(heap, bytes, separator.bytes());
   const std::size_t at = from_right ? bytes.rfind(separator.bytes()) : find_text(bytes, separator.bytes(), 0);
   std::vector<Value> parts;
   if (at == bytes.npos) {
@@ -369,7 +382,7 @@ Value find(Heap& heap, const Text& self, std::string_view name, const Args& args
     if (name == "find" || name == "index") {
       at = find_text(in, part, from);
     } else {
-      heap.spend(part.size() > 1 ? self.bytes().size() / 64 * part.size() : 0);
+      spend_backwards(heap, in, part);
       at = in.rfind(part);
       if (at != in.npos && at < from) at = in.npos;
     }

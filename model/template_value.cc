@@ -289,8 +289,8 @@ bool contains(Heap& heap, const Value& in, const Value& item) {
 bool has_length(const Value& value) {
   if (value.text() != nullptr || value.is_undefined()) return true;
   const Object* const o = value.object();
-  return o != nullptr && (o->kind == ObjectKind::list || o->kind == ObjectKind::dict || o->kind == ObjectKind::view ||
-                          o->kind == ObjectKind::range);
+  return o != nullptr &&
+         (o->kind == ObjectKind::list || o->kind == ObjectKind::dict || o->kind == ObjectKind::view || o->kind == ObjectKind::range);
 }
 
 std::size_t length(const Value& value) {

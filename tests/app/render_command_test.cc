@@ -31,7 +31,7 @@ struct Fixture {
 }  // namespace
 
 BOOST_FIXTURE_TEST_CASE(the_text_and_nothing_behind_it, Fixture) {
-  const Outcome done = run("{% for m in messages %}\n[{{ m.role }}] {{ m.content }}\n{% endfor %}{{ eos_token }} {{ now_is }}", 
+  const Outcome done = run("{% for m in messages %}\n[{{ m.role }}] {{ m.content }}\n{% endfor %}{{ eos_token }} {{ now_is }}",
                            R"({"messages": [{"role": "user", "content": "Grüße {{ x }}"}], "eos_token": "</s>", "now_is": 1.0})");
   BOOST_TEST(done.status == 0, done.errors);
   BOOST_TEST(done.out == "[user] Grüße {{ x }}\n</s> 1.0");

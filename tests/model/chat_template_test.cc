@@ -56,7 +56,8 @@ BOOST_AUTO_TEST_CASE(sources_that_do_not_compile_are_refused) {
 
 BOOST_AUTO_TEST_CASE(a_template_may_refuse_a_conversation) {
   const auto made = ChatTemplate::from_source(
-      "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{{ m.x.y }}{% endfor %}");
+      "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{{ m.x.y }}{% endfor "
+      "%}");
   BOOST_REQUIRE(made);
   const auto raised = made->render({{"system", "a"}});
   BOOST_REQUIRE(!raised);
@@ -141,7 +142,8 @@ BOOST_AUTO_TEST_CASE(marks_that_the_vocabulary_lacks_are_text) {
   const auto tokenizer = *Tokenizer::from_gguf(*GgufFile::parse(bytes));
   const auto ids = tokenizer->encode_pieces(*ChatTemplate::from_source(tiny_chat_template())->render({{"user", "Hi"}}));
   BOOST_REQUIRE(ids);
-  BOOST_TEST(std::count_if(ids->begin(), ids->end(), [&](core::TokenId id) { return tokenizer->vocabulary().is_special(id); }) == 1);  // BOS
+  BOOST_TEST(std::count_if(ids->begin(), ids->end(), [&](core::TokenId id) { return tokenizer->vocabulary().is_special(id); }) ==
+             1);  // BOS
   // A template that writes BOS itself does not get a second one.
   const std::vector<TextPiece> with_bos = {{"<s>", true}, {"the", false}};
   BOOST_TEST(tokenizer->encode_pieces(with_bos)->size() == 2U);

@@ -44,7 +44,8 @@ struct ErrorCase {
 };
 
 const ErrorCase error_cases[] = {
-    {"an undefined value is used", "a\n{% for m in [1] %}\n{{ x.y }}\n{% endfor %}", Fault::runtime, "line 3: in `{{ }}`: 'x' is undefined"},
+    {"an undefined value is used", "a\n{% for m in [1] %}\n{{ x.y }}\n{% endfor %}", Fault::runtime,
+     "line 3: in `{{ }}`: 'x' is undefined"},
     {"the line is that of the operation", "{% if true and\n  1 +\n 'a' %}{% endif %}", Fault::runtime,
      "line 2: in `{% if %}`: unsupported operand type(s) for +: 'int' and 'str'"},
     {"a loop over nothing", "\n{% for a in 5 %}{% endfor %}", Fault::runtime, "line 2: in `{% for %}`: 'int' object is not iterable"},
@@ -70,13 +71,16 @@ const ErrorCase error_cases[] = {
 };
 
 const ErrorCase bombs[] = {
-    {"a loop in a loop in a loop", "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{% endfor %}{% endfor %}{% endfor %}",
-     Fault::limit, "steps"},
+    {"a loop in a loop in a loop",
+     "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{% endfor %}{% endfor %}{% endfor %}", Fault::limit,
+     "steps"},
     {"a range", "{{ range(1000000000)|list }}", Fault::limit, "range"},
     {"a text times a number", "{{ 'abcdefgh' * 1000000000 }}", Fault::limit, "KiB"},
     {"a list times a number", "{{ [1, 2] * 1000000000 }}", Fault::limit, "KiB"},
-    {"a text that doubles", "{% set n = namespace(t='ab') %}{% for i in range(99) %}{% set n.t = n.t ~ n.t %}{% endfor %}", Fault::limit, "KiB"},
-    {"a list that doubles", "{% set n = namespace(t=[1]) %}{% for i in range(99) %}{% set n.t = n.t + n.t %}{% endfor %}", Fault::limit, "KiB"},
+    {"a text that doubles", "{% set n = namespace(t='ab') %}{% for i in range(99) %}{% set n.t = n.t ~ n.t %}{% endfor %}", Fault::limit,
+     "KiB"},
+    {"a list that doubles", "{% set n = namespace(t=[1]) %}{% for i in range(99) %}{% set n.t = n.t + n.t %}{% endfor %}", Fault::limit,
+     "KiB"},
     {"a list that grows while it is read", "{% set l = [1] %}{% for i in l %}{{ l.append(i) }}{% endfor %}", Fault::limit, ""},
     {"output", "{% set a = 'x' * 1000000 %}{% for i in range(9999) %}{{ a }}{% endfor %}", Fault::limit, "KiB"},
     {"replace", "{% set a = 'x' * 100000 %}{{ a.replace('x', a) }}", Fault::limit, "KiB"},
@@ -86,13 +90,16 @@ const ErrorCase bombs[] = {
     {"a macro that calls itself", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", Fault::limit, "deep"},
     {"a loop that calls itself", "{% for a in [1] recursive %}{{ loop([1]) }}{% endfor %}", Fault::limit, "deep"},
     {"a list in itself", "{% set l = [] %}{{ l.append(l) }}{{ l }}", Fault::limit, "deep"},
-    {"lists in lists that are compared", "{% set l = [] %}{% set m = [] %}{{ l.append(l) }}{{ m.append(m) }}{{ l == m }}", Fault::limit, "deep"},
+    {"lists in lists that are compared", "{% set l = [] %}{% set m = [] %}{{ l.append(l) }}{{ m.append(m) }}{{ l == m }}", Fault::limit,
+     "deep"},
     {"a list in itself as JSON", "{% set l = [] %}{% set x = l.append(l) %}{{ l|tojson }}", Fault::limit, "deep"},
-    {"filters over filters", "{% set n = namespace(t=[1]) %}{% for i in range(9999) %}{% set n.t = n.t|map('string') %}{% endfor %}{{ n.t|list }}",
-     Fault::limit, "deep"},
-    {"a long way in", "{% set n = namespace(t=1) %}{% for i in range(90000) %}{% set n.t = [n.t] %}{% endfor %}{{ n.t }}", Fault::limit, "deep"},
-    {"a search in a search", "{% set a = 'a' * 1000000 %}{% for i in range(99999) %}{% if a + 'b' in a %}{% endif %}{% endfor %}", Fault::limit,
-     "steps"},
+    {"filters over filters",
+     "{% set n = namespace(t=[1]) %}{% for i in range(9999) %}{% set n.t = n.t|map('string') %}{% endfor %}{{ n.t|list }}", Fault::limit,
+     "deep"},
+    {"a long way in", "{% set n = namespace(t=1) %}{% for i in range(90000) %}{% set n.t = [n.t] %}{% endfor %}{{ n.t }}", Fault::limit,
+     "deep"},
+    {"a search in a search", "{% set a = 'a' * 1000000 %}{% for i in range(99999) %}{% if a + 'b' in a %}{% endif %}{% endfor %}",
+     Fault::limit, "steps"},
 };
 
 std::string nested(const std::string& open, const std::string& inner, const std::string& close, int levels) {
@@ -123,7 +130,8 @@ const MarkCase mark_cases[] = {
     {"split and join", "{{ ('a-' + u).split('-')|join('+') }}", "a+...."},
     {"format", "{{ '<%s>' % s }}{{ '<{}>'.format(s) }}{{ '<%s>'|format(s) }}", "<.....><.....><.....>"},
     {"JSON and repr", "{{ {'k': s}|tojson }}{{ [s, 'k'] }}", "..k......................k.."},
-    {"macros, blocks and captures", "{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(u) }}{% set b %}[{{ u }}]{% endset %}{{ b|upper }}", "<....>[....]"},
+    {"macros, blocks and captures", "{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(u) }}{% set b %}[{{ u }}]{% endset %}{{ b|upper }}",
+     "<....>[....]"},
     {"indented lines", "{{ ('a\nb' + u)|indent(2) }}", "a...b...."},
     {"characters of a loop", "{% for c in 'ab' + u %}{{ c }}{% endfor %}", "ab...."},
     {"keys of the template", "{% for k in {'ab': 1} %}{{ k }}{% endfor %}", "ab"},
@@ -199,10 +207,12 @@ BOOST_DATA_TEST_CASE(bombs_are_stopped, bdata::make(bombs), c) {
 BOOST_AUTO_TEST_CASE(nested_sources_are_stopped) {
   const int deep = 100'000;
   for (const std::string& source :
-       {"{{ " + nested("(", "1", ")", deep) + " }}", "{{ " + nested("[", "1", "]", deep) + " }}", "{{ " + nested("not ", "1", "", deep) + " }}",
-        "{{ " + nested("- ", "1", "", deep) + " }}", "{{ " + nested("1 + ", "1", "", deep) + " }}", "{{ a" + nested(".a", "", "", deep) + " }}",
-        "{{ a" + nested("|e", "", "", deep) + " }}", "{{ a" + nested("()", "", "", deep) + " }}", "{{ " + nested("1 if 1 else ", "1", "", deep) + " }}",
-        nested("{% if 1 %}", "", "{% endif %}", deep), nested("{% for a in b %}", "", "{% endfor %}", deep), "{% set " + nested("(", "a", ")", deep) + " = 1 %}"}) {
+       {"{{ " + nested("(", "1", ")", deep) + " }}", "{{ " + nested("[", "1", "]", deep) + " }}",
+        "{{ " + nested("not ", "1", "", deep) + " }}", "{{ " + nested("- ", "1", "", deep) + " }}",
+        "{{ " + nested("1 + ", "1", "", deep) + " }}", "{{ a" + nested(".a", "", "", deep) + " }}",
+        "{{ a" + nested("|e", "", "", deep) + " }}", "{{ a" + nested("()", "", "", deep) + " }}",
+        "{{ " + nested("1 if 1 else ", "1", "", deep) + " }}", nested("{% if 1 %}", "", "{% endif %}", deep),
+        nested("{% for a in b %}", "", "{% endfor %}", deep), "{% set " + nested("(", "a", ")", deep) + " = 1 %}"}) {
     const auto made = Template::compile(source);
     BOOST_REQUIRE(!made);
     BOOST_TEST(made.error().message.find("nested more than 200 deep") != std::string::npos, made.error().message);
@@ -218,7 +228,8 @@ BOOST_DATA_TEST_CASE(marks_tell_the_template_from_its_variables, bdata::make(mar
   const auto text = made->render(variables(R"({"u": "user", "s": "<|x|>", "bos_token": "<s>", "n": 7, "l": ["a", "<|y|>"]})"), at_noon);
   BOOST_REQUIRE_MESSAGE(text, (text ? "" : text.error().to_string()));
   std::string shown(text->text.size(), '.');
-  for (const TextSpan& span : text->own) shown.replace(span.begin, span.end - span.begin, text->text.substr(span.begin, span.end - span.begin));
+  for (const TextSpan& span : text->own)
+    shown.replace(span.begin, span.end - span.begin, text->text.substr(span.begin, span.end - span.begin));
   BOOST_TEST(shown == c.want, shown << " of " << text->text);
 }
 
@@ -235,12 +246,14 @@ BOOST_AUTO_TEST_CASE(times_are_read) {
   BOOST_TEST(time->second == 56);
   BOOST_TEST(parse_time("2026-01-15")->day == 15);
   BOOST_TEST(parse_time("2026-01-15 23:59")->minute == 59);
-  for (const char* wrong : {"", "today", "2026-13-01", "2026-02-30", "2026-01-15T25:00", "2026-01-15T12:00:00x", "2026-1-5"}) BOOST_TEST(!parse_time(wrong));
+  for (const char* wrong : {"", "today", "2026-13-01", "2026-02-30", "2026-01-15T25:00", "2026-01-15T12:00:00x", "2026-1-5"})
+    BOOST_TEST(!parse_time(wrong));
 }
 
 BOOST_AUTO_TEST_CASE(json_keeps_what_it_says) {
   const auto read = [](std::string_view text) { return rendered("{{ v|tojson }}", Datum{Datum::Object{{"v", *parse_json(text)}}}); };
-  BOOST_TEST(read(R"({"b": 1, "a": [1.0, 0.1, 1e22, -0.0, true, null], "b": 2})") == R"({"b": 2, "a": [1.0, 0.1, 1e+22, -0.0, true, null]})");
+  BOOST_TEST(read(R"({"b": 1, "a": [1.0, 0.1, 1e22, -0.0, true, null], "b": 2})") ==
+             R"({"b": 2, "a": [1.0, 0.1, 1e+22, -0.0, true, null]})");
   BOOST_TEST(read("9223372036854775807") == "9223372036854775807");
   BOOST_TEST(read("123456789.12345678901") == "123456789.12345679");
   for (const char* wrong : {"", "{", "[1,]", "{} x", "NaN", "9223372036854775808", "123456789012345678901234567890", "\"\xff\""}) {
