@@ -19,9 +19,9 @@ constexpr int exit_wrong_use = 2;
 using AddCommand = void (*)(CLI::App& app, Run& run);
 /// A new command is one line here and one in commands.h.
 constexpr AddCommand commands[] = {
-    add_up_command,      add_node_command, add_chat_command,   add_complete_command, add_status_command,
-    add_drain_command,   add_move_command, add_models_command, add_config_command,   add_keys_command,
-    add_profile_command, add_sim_command,  add_load_command,   add_version_command,
+    add_up_command,      add_node_command,   add_chat_command,   add_complete_command, add_status_command,
+    add_drain_command,   add_move_command,   add_models_command, add_config_command,   add_keys_command,
+    add_profile_command, add_render_command, add_sim_command,    add_load_command,     add_version_command,
 };
 
 /// Where a command line went wrong: the innermost command that was named, and the words behind it.

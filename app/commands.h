@@ -21,6 +21,7 @@ void add_models_command(CLI::App& app, Run& run);
 void add_config_command(CLI::App& app, Run& run);
 void add_keys_command(CLI::App& app, Run& run);
 void add_profile_command(CLI::App& app, Run& run);
+void add_render_command(CLI::App& app, Run& run);
 void add_sim_command(CLI::App& app, Run& run);
 void add_version_command(CLI::App& app, Run& run);
 

@@ -1,91 +1,33 @@
 #include "model/chat_template.h"
 
-#include <cctype>
+#include <algorithm>
 
 namespace spillway::model {
 
 namespace {
 
-constexpr std::string_view start_mark = "<|im_start|>";
-constexpr std::string_view end_mark = "<|im_end|>";
-
-/// The source without what does not matter: white space outside string literals and the dashes of white-space control go,
-/// every literal comes to stand in single quotes with its escapes resolved.
-std::string normalised(std::string_view source) {
-  std::string out;
-  char quote = 0;
-  for (std::size_t i = 0; i < source.size(); ++i) {
-    const char c = source[i];
-    if (quote != 0) {
-      if (c == '\\' && i + 1 < source.size()) {
-        const char next = source[++i];
-        out += next == 'n' ? '\n' : next;
-      } else if (c == quote) {
-        out += '\'';
-        quote = 0;
-      } else {
-        out += c;
-      }
-    } else if (c == '\'' || c == '"') {
-      quote = c;
-      out += '\'';
-    } else if (c == '-' && ((!out.empty() && (out.back() == '%' || out.back() == '{')) || source.substr(i + 1).starts_with('%'))) {
-      continue;
-    } else if (!std::isspace(static_cast<unsigned char>(c))) {
-      out += c;
-    }
-  }
-  return out;
+/// Text of the token that `key` names; empty when there is none.
+core::Result<std::string> token_text(const GgufFile& file, const Vocabulary& vocabulary, std::string_view key) {
+  const auto id = file.get_token_id(key, vocabulary.size());
+  if (!id) return tl::make_unexpected(id.error());
+  return *id ? std::string(vocabulary.text(**id)) : std::string();
 }
 
-constexpr std::string_view loop_head = "{%formessageinmessages%}";
-constexpr std::string_view default_head = "{%ifloop.firstandmessages[0]['role']!='system'%}{{'<|im_start|>system\n";
-constexpr std::string_view default_tail = "<|im_end|>\n'}}{%endif%}";
-
-/// What may stand in the loop for one message, and behind it for the generation prompt.
-constexpr std::string_view message_forms[] = {
-    "{{'<|im_start|>'+message['role']+'\n'+message['content']+'<|im_end|>'+'\n'}}{%endfor%}",
-    "{{'<|im_start|>'+message['role']+'\n'+message['content']+'<|im_end|>\n'}}{%endfor%}",
-    "{{'<|im_start|>'+message.role+'\n'+message.content+'<|im_end|>'+'\n'}}{%endfor%}",
-    "{{'<|im_start|>'+message.role+'\n'+message.content+'<|im_end|>\n'}}{%endfor%}",
-};
-constexpr std::string_view prompt_form = "{%ifadd_generation_prompt%}{{'<|im_start|>assistant\n'}}{%endif%}";
-
-bool take(std::string_view& text, std::string_view head) {
-  if (!text.starts_with(head)) return false;
-  text.remove_prefix(head.size());
-  return true;
-}
-
-bool take_message(std::string_view& text) {
-  for (const std::string_view form : message_forms) {
-    if (take(text, form)) return true;
-  }
-  return false;
+jinja::Datum text_datum(std::string_view text) {
+  return {std::string(text)};
 }
 
 }  // namespace
 
-core::Result<ChatTemplate> ChatTemplate::from_source(std::string_view source) {
-  const std::string normal = normalised(source);
-  std::string_view rest = normal;
-  ChatTemplate made;
-  bool known = take(rest, loop_head);
-  if (known && take(rest, default_head)) {
-    const std::size_t end = rest.find(default_tail);
-    known = end != rest.npos && end != 0;
-    if (known) {
-      made.default_system_ = rest.substr(0, end);
-      rest.remove_prefix(end + default_tail.size());
-    }
+core::Result<ChatTemplate> ChatTemplate::from_source(std::string_view source, std::optional<std::string> bos,
+                                                     std::optional<std::string> eos) {
+  auto compiled = jinja::Template::compile(source);
+  if (!compiled) {
+    core::Error error = compiled.error().to_error();
+    error.message += "; `spillway complete` still works with this model";
+    return tl::make_unexpected(error);
   }
-  known = known && take_message(rest) && take(rest, prompt_form) && rest.empty();
-  if (!known) {
-    return core::fail(core::Errc::unsupported,
-                      "the model's chat template " + in_quotes(source) +
-                          " is not one that this build knows (ChatML); `spillway complete` still works with this model");
-  }
-  return made;
+  return ChatTemplate(std::move(*compiled), std::move(bos), std::move(eos));
 }
 
 core::Result<ChatTemplate> ChatTemplate::from_gguf(const GgufFile& file) {
@@ -96,37 +38,56 @@ core::Result<ChatTemplate> ChatTemplate::from_gguf(const GgufFile& file) {
   }
   const auto source = file.get_string(key);
   if (!source) return tl::make_unexpected(source.error());
-  return from_source(*source);
+  const auto vocabulary = Vocabulary::from_gguf(file);
+  if (!vocabulary) return tl::make_unexpected(vocabulary.error());
+  auto bos = token_text(file, *vocabulary, "tokenizer.ggml.bos_token_id");
+  if (!bos) return tl::make_unexpected(bos.error());
+  auto eos = token_text(file, *vocabulary, "tokenizer.ggml.eos_token_id");
+  if (!eos) return tl::make_unexpected(eos.error());
+  return from_source(*source, std::move(*bos), std::move(*eos));
 }
 
-core::Result<std::vector<TextPiece>> ChatTemplate::render(const std::vector<ChatMessage>& messages) const {
+jinja::TemplateResult<jinja::Rendered> ChatTemplate::render_variables(jinja::Datum variables, const jinja::RenderOptions& options) const {
+  if (auto* object = std::get_if<jinja::Datum::Object>(&variables.value)) {
+    const auto add = [&](std::string_view name, const std::optional<std::string>& text) {
+      const bool there = std::any_of(object->begin(), object->end(), [&](const auto& entry) { return entry.first == name; });
+      if (text && !there) object->emplace_back(name, text_datum(*text));
+    };
+    add("bos_token", bos_);
+    add("eos_token", eos_);
+  }
+  return template_.render(variables, options);
+}
+
+core::Result<std::vector<TextPiece>> ChatTemplate::render(const std::vector<ChatMessage>& messages, const jinja::LocalTime& now) const {
   if (messages.empty()) return core::fail(core::Errc::bad_argument, "the conversation has no messages: give at least one");
-  std::vector<TextPiece> pieces;
-  std::string plain;
-  const auto mark = [&](std::string_view text) {
-    if (!plain.empty()) pieces.push_back({std::move(plain), false});
-    plain.clear();
-    pieces.push_back({std::string(text), true});
-  };
-  const auto add = [&](std::string_view role, std::string_view content) {
-    mark(start_mark);
-    plain.append(role).append("\n").append(content);
-    mark(end_mark);
-    plain += '\n';
-  };
-  if (!default_system_.empty() && messages.front().role != "system") add("system", default_system_);
+  jinja::Datum::List list;
   for (std::size_t i = 0; i < messages.size(); ++i) {
     if (messages[i].role.empty())
       return core::fail(core::Errc::bad_argument, "messages[" + std::to_string(i) + "].role is empty: want system, user or assistant");
-    add(messages[i].role, messages[i].content);
+    list.push_back({jinja::Datum::Object{{"role", text_datum(messages[i].role)}, {"content", text_datum(messages[i].content)}}});
   }
-  mark(start_mark);
-  pieces.push_back({"assistant\n", false});
+  // `tools` and `documents` are there and none, as the hubs' own library has it.
+  jinja::Datum variables{
+      jinja::Datum::Object{{"messages", {std::move(list)}}, {"tools", {}}, {"documents", {}}, {"add_generation_prompt", {true}}}};
+  const auto rendered = render_variables(std::move(variables), {.now = now, .limits = {}});
+  if (!rendered) return tl::make_unexpected(rendered.error().to_error());
+  std::vector<TextPiece> pieces;
+  std::size_t from = 0;
+  const auto add = [&](std::size_t to, bool own) {
+    if (from < to) pieces.push_back({rendered->text.substr(from, to - from), own});
+    from = to;
+  };
+  for (const jinja::TextSpan& span : rendered->own) {
+    add(span.begin, false);
+    add(span.end, true);
+  }
+  add(rendered->text.size(), false);
   return pieces;
 }
 
-core::Result<std::string> ChatTemplate::render_text(const std::vector<ChatMessage>& messages) const {
-  const auto pieces = render(messages);
+core::Result<std::string> ChatTemplate::render_text(const std::vector<ChatMessage>& messages, const jinja::LocalTime& now) const {
+  const auto pieces = render(messages, now);
   if (!pieces) return tl::make_unexpected(pieces.error());
   std::string text;
   for (const TextPiece& piece : *pieces) text += piece.text;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "core/ids.h"
 #include "core/result.h"
 #include "model/gguf.h"
+#include "model/template.h"
 #include "model/tokenizer.h"
 
 namespace spillway::model {
@@ -17,27 +19,33 @@ struct ChatMessage {
   friend bool operator==(const ChatMessage&, const ChatMessage&) = default;
 };
 
-/// The chat format of a model: how messages become a prompt. This version knows the ChatML family, recognised by the
-/// structure of `tokenizer.chat_template` whatever its white space and quotes:
-///   <|im_start|>ROLE\nCONTENT<|im_end|>\n for each message, <|im_start|>assistant\n at the end,
-/// and optionally a default system message in front when the first message is none.
+/// The chat format of a model: how messages become a prompt, by the template in `tokenizer.chat_template`. Immutable and safe
+/// to share between threads.
 class ChatTemplate {
  public:
-  /// Recognises a template's source. unsupported, naming its beginning, when it is not one of the family.
-  static core::Result<ChatTemplate> from_source(std::string_view source);
-  /// Reads `tokenizer.chat_template`; unsupported when the model has none.
+  /// Compiles a source; `bos` and `eos` are what it gets as bos_token and eos_token, if anything. unsupported, naming
+  /// line and construct.
+  static core::Result<ChatTemplate> from_source(std::string_view source, std::optional<std::string> bos = {},
+                                                std::optional<std::string> eos = {});
+  /// Reads `tokenizer.chat_template` and the texts of BOS and EOS; unsupported when the model has no template.
   static core::Result<ChatTemplate> from_gguf(const GgufFile& file);
 
-  /// Pieces of the rendered conversation with the generation prompt. bad_argument without messages or with an empty role.
-  core::Result<std::vector<TextPiece>> render(const std::vector<ChatMessage>& messages) const;
+  /// Pieces of the rendered conversation with the generation prompt: what the template itself wrote is `special`, contents and
+  /// roles never are, however the template cuts or changes them. bad_argument without messages, with an empty role, or when
+  /// the template refuses the conversation.
+  core::Result<std::vector<TextPiece>> render(const std::vector<ChatMessage>& messages,
+                                              const jinja::LocalTime& now = jinja::local_time()) const;
   /// The same as one text.
-  core::Result<std::string> render_text(const std::vector<ChatMessage>& messages) const;
+  core::Result<std::string> render_text(const std::vector<ChatMessage>& messages, const jinja::LocalTime& now = jinja::local_time()) const;
 
-  std::string_view name() const { return default_system_.empty() ? "chatml" : "chatml with a default system message"; }
-  const std::string& default_system() const { return default_system_; }
+  /// Any template variables in place of messages; bos_token and eos_token are added where they are not among them.
+  jinja::TemplateResult<jinja::Rendered> render_variables(jinja::Datum variables, const jinja::RenderOptions& options) const;
 
  private:
-  std::string default_system_;  // content of the message put in front; empty = none
+  ChatTemplate(jinja::Template compiled, std::optional<std::string> bos, std::optional<std::string> eos)
+      : template_(std::move(compiled)), bos_(std::move(bos)), eos_(std::move(eos)) {}
+  jinja::Template template_;
+  std::optional<std::string> bos_, eos_;
 };
 
 }  // namespace spillway::model

@@ -142,9 +142,10 @@ void Tokenizer::make_markers() {
   }
 }
 
-std::optional<core::TokenId> Tokenizer::marker_at(std::string_view text, bool special) const {
+/// The token that `text` begins with; a control token only within the first `special_bytes`.
+std::optional<core::TokenId> Tokenizer::marker_at(std::string_view text, std::size_t special_bytes) const {
   for (const core::TokenId id : markers_[static_cast<unsigned char>(text.front())]) {
-    if (!special && vocabulary_.is_special(id)) continue;
+    if (vocabulary_.is_special(id) && vocabulary_.text(id).size() > special_bytes) continue;
     if (text.starts_with(vocabulary_.text(id))) return id;
   }
   return std::nullopt;
@@ -162,7 +163,7 @@ void Tokenizer::encode_plain(std::string_view text, bool after_special, std::vec
 void Tokenizer::encode_text(std::string_view text, bool special, bool after_special, std::vector<core::TokenId>& tokens) const {
   std::size_t from = 0;
   for (std::size_t at = 0; at < text.size();) {
-    const auto marker = marker_at(text.substr(at), special);
+    const auto marker = marker_at(text.substr(at), special ? text.size() : 0);
     if (!marker) {
       ++at;
       continue;
@@ -191,21 +192,37 @@ core::Result<std::vector<core::TokenId>> Tokenizer::encode_prompt(std::string_vi
 }
 
 core::Result<std::vector<core::TokenId>> Tokenizer::encode_pieces(std::span<const TextPiece> pieces) const {
+  // Plain text is encoded as a whole between two tokens, whichever pieces it comes from.
+  std::string text;
+  std::vector<std::size_t> special_ends;  // of the run of special pieces that a byte stands in; 0 = in none
+  for (const TextPiece& piece : pieces) text += piece.text;
+  special_ends.resize(text.size());
+  std::size_t end = text.size();
+  std::size_t run_end = 0;
+  for (auto piece = pieces.rbegin(); piece != pieces.rend(); ++piece) {
+    run_end = !piece->special ? 0 : run_end == 0 ? end : run_end;
+    std::fill_n(special_ends.begin() + static_cast<std::ptrdiff_t>(end - piece->text.size()), piece->text.size(), run_end);
+    end -= piece->text.size();
+  }
   std::vector<core::TokenId> tokens;
   if (adds_bos_) tokens.push_back(*bos_);
   bool after_special = true;
-  for (const TextPiece& piece : pieces) {
-    if (!piece.special) {
-      encode_text(piece.text, false, after_special, tokens);
-    } else if (const auto id = control(piece.text)) {
-      // A template that writes BOS itself does not get a second one.
-      if (!(tokens.size() == 1 && adds_bos_ && *id == *bos_)) tokens.push_back(*id);
-    } else {
-      return core::fail(core::Errc::bad_file,
-                        "the chat format needs the control token " + in_quotes(piece.text) + ", which the vocabulary lacks");
+  std::size_t from = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto marker = marker_at(std::string_view(text).substr(at), special_ends[at] == 0 ? 0 : special_ends[at] - at);
+    if (!marker) {
+      ++at;
+      continue;
     }
-    after_special = piece.special;
+    if (at > from) encode_plain(std::string_view(text).substr(from, at - from), after_special, tokens);
+    // A template that writes BOS itself does not get a second one.
+    if (!(at == 0 && adds_bos_ && *marker == *bos_)) tokens.push_back(*marker);
+    after_special = true;
+    at += vocabulary_.text(*marker).size();
+    from = at;
   }
+  if (from < text.size()) encode_plain(std::string_view(text).substr(from), after_special, tokens);
+  if (tokens.empty()) return core::fail(core::Errc::bad_argument, "the chat template makes an empty prompt of this conversation");
   return tokens;
 }
 

@@ -23,7 +23,8 @@ struct EncodeOptions {
   bool bos = false;      ///< put BOS in front, if the vocabulary has one
 };
 
-/// A run of text of a rendered prompt: `special` = exactly one control token, else plain text that is never parsed for any.
+/// A run of text of a rendered prompt: `special` = control tokens written out in it become their ids, else plain text that is
+/// never parsed for any.
 struct TextPiece {
   std::string text;
   bool special = false;
@@ -41,7 +42,8 @@ class Tokenizer {
   std::vector<core::TokenId> encode(std::string_view text, EncodeOptions options = {}) const;
   /// As a prompt: BOS in front where the model wants it, no special tokens parsed. bad_argument when nothing comes of it.
   core::Result<std::vector<core::TokenId>> encode_prompt(std::string_view text) const;
-  /// Rendered pieces, BOS in front where the model wants it. bad_file when a special piece is no control token here.
+  /// Rendered pieces as one text, BOS in front where the model wants it and the pieces do not begin with it. A control token
+  /// is one only where all of it stands in special pieces. bad_argument when nothing comes of it.
   core::Result<std::vector<core::TokenId>> encode_pieces(std::span<const TextPiece> pieces) const;
 
   /// Inverse of `encode`: all tokens written out, control tokens as their names unless `skip_special`; a leading space that
@@ -73,7 +75,7 @@ class Tokenizer {
   void make_markers();
   void encode_text(std::string_view text, bool special, bool after_special, std::vector<core::TokenId>& tokens) const;
   void encode_plain(std::string_view text, bool after_special, std::vector<core::TokenId>& tokens) const;
-  std::optional<core::TokenId> marker_at(std::string_view text, bool special) const;
+  std::optional<core::TokenId> marker_at(std::string_view text, std::size_t special_bytes) const;
 
   Vocabulary vocabulary_;
   std::variant<SpmModel, BpeModel> model_;

@@ -302,6 +302,12 @@ void Session::send(StreamHandle& stream) {
   if (stream.accepted) {
     submit.resumed = true;
     submit.resume = {stream.accepted->seed, stream.accepted->weights_digest, stream.accepted->numerics_id, stream.received};
+    if (submit.kind == core::PromptKind::chat && !stream.result.prompt_tokens.empty()) {
+      // A chat template may tell the date: the conversation stays the prompt that it was.
+      submit.kind = core::PromptKind::tokens;
+      submit.tokens = stream.result.prompt_tokens;
+      submit.messages.clear();
+    }
   }
   if (submit.deadline > core::Duration{0}) {
     submit.deadline -= std::min<core::Duration>(submit.deadline - core::Duration{1}, Clock::now() - stream.started);

@@ -20,6 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto ids = (*tokenizer)->encode("the world 12\xff<|im_end|>", {.special = true, .bos = true});
   if (!(*tokenizer)->decode(ids)) __builtin_trap();
   const auto chat = model::ChatTemplate::from_gguf(*file);
-  if (chat) (void)(*tokenizer)->encode_pieces(*chat->render({{"user", "hi"}}));
+  const auto pieces = chat ? chat->render({{"user", "hi"}}) : tl::make_unexpected(chat.error());
+  if (pieces) (void)(*tokenizer)->encode_pieces(*pieces);
   return 0;
 }
