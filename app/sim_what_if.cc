@@ -53,7 +53,7 @@ core::Result<sim::SweepInput> read_what_if(const WhatIfFlags& flags, std::vector
     input.workload = [shared = std::make_shared<const sim::Workload>(std::move(first->workload))](std::uint64_t) {
       return core::Result<sim::Workload>(*shared);
     };
-    notes.push_back("The workload is a file's: all seeds see the same requests, and differ in what the cluster draws and in bursts.");
+    notes.emplace_back("The workload is a file's: all seeds see the same requests, and differ in what the cluster draws and in bursts.");
   }
   return input;
 }
