@@ -56,7 +56,7 @@ class FaultPlay {
     const std::string_view name = core::traits(type)->name;
     if (name == "QuotaAsk" || name == "QuotaReply") options.router.tenants[core::tenant_id("tests")].bucket = {1'000'000, 1'000'000};
     // A pool that does not last, so that streams are held.
-    if (name == "RunHeld") options.blocks = 70, options.batcher.hold_max = milliseconds(100);
+    if (name == "RunHeld") options.blocks = 110, options.batcher.hold_max = milliseconds(100);
     options.seed = seed;
     options.step_base = milliseconds(8);
     options.row_copy = std::chrono::microseconds(300);
