@@ -9,7 +9,6 @@
 
 using namespace spillway::model::jinja;
 using namespace spillway::model::test;
-using spillway::model::test::read_json;
 namespace bdata = boost::unit_test::data;
 namespace json = boost::json;
 
