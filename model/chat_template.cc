@@ -7,10 +7,10 @@ namespace spillway::model {
 namespace {
 
 /// Text of the token that `key` names; empty when there is none.
-core::Result<std::string> token_text(const GgufFile& file, const Vocabulary& vocabulary, std::string_view key) {
-  const auto id = file.get_token_id(key, vocabulary.size());
+core::Result<std::string> token_text(const GgufFile& file, const std::vector<std::string_view>& tokens, std::string_view key) {
+  const auto id = file.get_token_id(key, static_cast<std::uint32_t>(tokens.size()));
   if (!id) return tl::make_unexpected(id.error());
-  return *id ? std::string(vocabulary.text(**id)) : std::string();
+  return *id ? std::string(tokens[static_cast<std::size_t>(**id)]) : std::string();
 }
 
 jinja::Datum text_datum(std::string_view text) {
@@ -38,11 +38,11 @@ core::Result<ChatTemplate> ChatTemplate::from_gguf(const GgufFile& file) {
   }
   const auto source = file.get_string(key);
   if (!source) return tl::make_unexpected(source.error());
-  const auto vocabulary = Vocabulary::from_gguf(file);
-  if (!vocabulary) return tl::make_unexpected(vocabulary.error());
-  auto bos = token_text(file, *vocabulary, "tokenizer.ggml.bos_token_id");
+  const auto tokens = file.get_strings("tokenizer.ggml.tokens");
+  if (!tokens) return tl::make_unexpected(tokens.error());
+  auto bos = token_text(file, *tokens, "tokenizer.ggml.bos_token_id");
   if (!bos) return tl::make_unexpected(bos.error());
-  auto eos = token_text(file, *vocabulary, "tokenizer.ggml.eos_token_id");
+  auto eos = token_text(file, *tokens, "tokenizer.ggml.eos_token_id");
   if (!eos) return tl::make_unexpected(eos.error());
   return from_source(*source, std::move(*bos), std::move(*eos));
 }
