@@ -221,7 +221,7 @@ int models_tokenize(const TokenizeOptions& options, std::istream& in, std::ostre
   if (options.bos && !(*tokenizer)->bos()) return failed({core::Errc::bad_argument, "--bos: the vocabulary has no BOS token", {}}, errors);
   return each_line(in, out, errors, "one JSON string a line", [&](const json::value& text) -> core::Result<json::value> {
     if (!text.is_string()) return core::fail(core::Errc::bad_argument, "not a string");
-    const auto ids = (*tokenizer)->encode(std::string_view(text.get_string()), {.special = options.special, .bos = options.bos});
+    const auto ids = (*tokenizer)->encode(std::string_view(text.get_string()), {.special = options.special, .bos = options.bos, .eos = options.bos});
     return json::value(json::array(ids.begin(), ids.end()));
   });
 }
@@ -271,7 +271,7 @@ void add_models_command(CLI::App& app, Run& run) {
   CLI::App* tokenize = models->add_subcommand("tokenize", "Text to token ids: one JSON string a line in, one list of ids a line out");
   tokenize->add_option("--model", values->tokenize.model, "Path or known name")->required();
   tokenize->add_flag("--special", values->tokenize.special, "Parse control tokens written out in the text");
-  tokenize->add_flag("--bos", values->tokenize.bos, "Put BOS in front");
+  tokenize->add_flag("--bos", values->tokenize.bos, "Put BOS in front, and EOS behind where the file wants it");
   tokenize->add_flag("--json", values->json, "The only form of output; accepted for scripts");
   tokenize->callback([values, &run] { run = [values] { return models_tokenize(values->tokenize, std::cin, std::cout, std::cerr); }; });
 
