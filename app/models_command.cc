@@ -93,7 +93,7 @@ json::object inspect_json(const std::string& path, const model::GgufFile& file) 
   for (const model::GgufTensor& tensor : file.tensors()) {
     json::array dims;
     for (std::uint32_t d = 0; d < tensor.dims_count; ++d) dims.push_back(tensor.dims[d]);
-    const std::string type = model::tensor_type_name(tensor.type);
+    const std::string type = tensor.type_name();
     tensors.push_back(json::object{
         {"name", clean_text(tensor.name)}, {"type", type}, {"dims", dims}, {"offset", tensor.offset}, {"bytes", tensor.bytes}});
     ++types[type];
@@ -101,7 +101,7 @@ json::object inspect_json(const std::string& path, const model::GgufFile& file) 
   }
   json::object counts;
   for (const auto& [type, count] : types) counts[type] = count;
-  return {{"path", path},           {"bytes", file.bytes().size()}, {"alignment", file.alignment()},
+  return {{"path", path},           {"bytes", file.total_bytes()}, {"alignment", file.alignment()},
           {"parameters", elements}, {"tensor_types", counts},       {"metadata", metadata},
           {"tensors", tensors}};
 }
@@ -149,7 +149,7 @@ void tell_damaged(const model::StoredModel& stored, std::ostream& errors) {
   const auto* known = model::find_known_model(stored.name);
   if (known == nullptr || known->sha256 == stored.sha256) return;
   const std::filesystem::path file(stored.path);
-  if (file.filename() != std::filesystem::path(known->member).filename()) return;  // a file of the user's own
+  if (file.filename() != known->file) return;  // a file of the user's own
   errors << "spillway: " << stored.path << " is damaged: its SHA-256 is " << stored.sha256 << ", want " << known->sha256
          << "; run `spillway models pull " << stored.name << "`\n";
 }

@@ -280,6 +280,9 @@ BOOST_AUTO_TEST_CASE(ids_equal_those_of_other_engines) {
   const auto model = default_model_path();
   if (const auto path = shared_path("golden/tokenizers/smollm2.json"); path && model)
     BOOST_TEST(wrong_cases(*open(*model), *path, ran) == 0U);
+  const auto gemma = stored_path("gemma3-270m/gemma-3-270m-q4_k_m.gguf");
+  if (const auto path = shared_path("golden/tokenizers/gemma3.json"); path && gemma)
+    BOOST_TEST(wrong_cases(*open(*gemma), *path, ran) == 0U);
   BOOST_TEST_MESSAGE("shared tokenizer cases: " << ran << (ran == 0 ? " (shared material absent)" : ""));
 }
 
