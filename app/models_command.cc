@@ -15,6 +15,7 @@
 #include "app/commands.h"
 #include "app/interruptible.h"
 #include "app/score_command.h"
+#include "app/tensor_commands.h"
 #include "model/gguf.h"
 #include "model/store.h"
 #include "model/text_stream.h"
@@ -102,7 +103,7 @@ json::object inspect_json(const std::string& path, const model::GgufFile& file) 
   json::object counts;
   for (const auto& [type, count] : types) counts[type] = count;
   return {{"path", path},           {"bytes", file.total_bytes()}, {"alignment", file.alignment()},
-          {"parameters", elements}, {"tensor_types", counts},       {"metadata", metadata},
+          {"parameters", elements}, {"tensor_types", counts},      {"metadata", metadata},
           {"tensors", tensors}};
 }
 
@@ -221,7 +222,8 @@ int models_tokenize(const TokenizeOptions& options, std::istream& in, std::ostre
   if (options.bos && !(*tokenizer)->bos()) return failed({core::Errc::bad_argument, "--bos: the vocabulary has no BOS token", {}}, errors);
   return each_line(in, out, errors, "one JSON string a line", [&](const json::value& text) -> core::Result<json::value> {
     if (!text.is_string()) return core::fail(core::Errc::bad_argument, "not a string");
-    const auto ids = (*tokenizer)->encode(std::string_view(text.get_string()), {.special = options.special, .bos = options.bos, .eos = options.bos});
+    const auto ids =
+        (*tokenizer)->encode(std::string_view(text.get_string()), {.special = options.special, .bos = options.bos, .eos = options.bos});
     return json::value(json::array(ids.begin(), ids.end()));
   });
 }
@@ -281,6 +283,7 @@ void add_models_command(CLI::App& app, Run& run) {
   detokenize->callback(
       [values, &run] { run = [values] { return models_detokenize(values->tokenize.model, std::cin, std::cout, std::cerr); }; });
   add_models_score(*models, run);
+  add_models_tensors(*models, run);
 }
 
 }  // namespace spillway::app
