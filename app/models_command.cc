@@ -15,6 +15,7 @@
 #include "app/commands.h"
 #include "app/interruptible.h"
 #include "app/score_command.h"
+#include "app/tensor_commands.h"
 #include "model/gguf.h"
 #include "model/store.h"
 #include "model/text_stream.h"
@@ -93,7 +94,7 @@ json::object inspect_json(const std::string& path, const model::GgufFile& file) 
   for (const model::GgufTensor& tensor : file.tensors()) {
     json::array dims;
     for (std::uint32_t d = 0; d < tensor.dims_count; ++d) dims.push_back(tensor.dims[d]);
-    const std::string type = model::tensor_type_name(tensor.type);
+    const std::string type = tensor.type_name();
     tensors.push_back(json::object{
         {"name", clean_text(tensor.name)}, {"type", type}, {"dims", dims}, {"offset", tensor.offset}, {"bytes", tensor.bytes}});
     ++types[type];
@@ -101,8 +102,8 @@ json::object inspect_json(const std::string& path, const model::GgufFile& file) 
   }
   json::object counts;
   for (const auto& [type, count] : types) counts[type] = count;
-  return {{"path", path},           {"bytes", file.bytes().size()}, {"alignment", file.alignment()},
-          {"parameters", elements}, {"tensor_types", counts},       {"metadata", metadata},
+  return {{"path", path},           {"bytes", file.total_bytes()}, {"alignment", file.alignment()},
+          {"parameters", elements}, {"tensor_types", counts},      {"metadata", metadata},
           {"tensors", tensors}};
 }
 
@@ -149,7 +150,7 @@ void tell_damaged(const model::StoredModel& stored, std::ostream& errors) {
   const auto* known = model::find_known_model(stored.name);
   if (known == nullptr || known->sha256 == stored.sha256) return;
   const std::filesystem::path file(stored.path);
-  if (file.filename() != std::filesystem::path(known->member).filename()) return;  // a file of the user's own
+  if (file.filename() != known->file) return;  // a file of the user's own
   errors << "spillway: " << stored.path << " is damaged: its SHA-256 is " << stored.sha256 << ", want " << known->sha256
          << "; run `spillway models pull " << stored.name << "`\n";
 }
@@ -221,7 +222,8 @@ int models_tokenize(const TokenizeOptions& options, std::istream& in, std::ostre
   if (options.bos && !(*tokenizer)->bos()) return failed({core::Errc::bad_argument, "--bos: the vocabulary has no BOS token", {}}, errors);
   return each_line(in, out, errors, "one JSON string a line", [&](const json::value& text) -> core::Result<json::value> {
     if (!text.is_string()) return core::fail(core::Errc::bad_argument, "not a string");
-    const auto ids = (*tokenizer)->encode(std::string_view(text.get_string()), {.special = options.special, .bos = options.bos});
+    const auto ids =
+        (*tokenizer)->encode(std::string_view(text.get_string()), {.special = options.special, .bos = options.bos, .eos = options.bos});
     return json::value(json::array(ids.begin(), ids.end()));
   });
 }
@@ -271,7 +273,7 @@ void add_models_command(CLI::App& app, Run& run) {
   CLI::App* tokenize = models->add_subcommand("tokenize", "Text to token ids: one JSON string a line in, one list of ids a line out");
   tokenize->add_option("--model", values->tokenize.model, "Path or known name")->required();
   tokenize->add_flag("--special", values->tokenize.special, "Parse control tokens written out in the text");
-  tokenize->add_flag("--bos", values->tokenize.bos, "Put BOS in front");
+  tokenize->add_flag("--bos", values->tokenize.bos, "Put BOS in front, and EOS behind where the file wants it");
   tokenize->add_flag("--json", values->json, "The only form of output; accepted for scripts");
   tokenize->callback([values, &run] { run = [values] { return models_tokenize(values->tokenize, std::cin, std::cout, std::cerr); }; });
 
@@ -281,6 +283,7 @@ void add_models_command(CLI::App& app, Run& run) {
   detokenize->callback(
       [values, &run] { run = [values] { return models_detokenize(values->tokenize.model, std::cin, std::cout, std::cerr); }; });
   add_models_score(*models, run);
+  add_models_tensors(*models, run);
 }
 
 }  // namespace spillway::app

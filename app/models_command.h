@@ -11,7 +11,7 @@ namespace spillway::app {
 struct TokenizeOptions {
   std::string model;     ///< path or known name
   bool special = false;  ///< control tokens written out in the text become their ids
-  bool bos = false;      ///< put BOS in front
+  bool bos = false;      ///< put BOS in front, and EOS behind where the file wants it
 };
 
 int models_pull(const std::string& name, bool json, std::ostream& out, std::ostream& errors);

@@ -121,7 +121,9 @@ class GgufDecoder {
     if (Refusal no = read(field + " type", type)) return no;
     if (type >= gguf_types) return refuse(GgufFault::value_type, field + " type", number(type), "0 to 12");
     value.type = static_cast<GgufType>(type);
+    value.begin = at_;
     if (Refusal no = payload(field, value)) return no;
+    value.end = at_;
     if (!file_.metadata_.emplace(key, value).second) {
       return refuse(GgufFault::key_repeated, field + " key", in_quotes(key), "each key once");
     }
@@ -263,8 +265,8 @@ class GgufDecoder {
 
   /// Bytes of the tensor, from type and shape.
   Refusal extent(const std::string& field, GgufTensor& tensor) {
-    const TensorType* type = find_tensor_type(tensor.type);
-    if (type != nullptr && type->bytes != 0) {
+    const kernels::BlockType* type = kernels::find_block_type(tensor.type);
+    if (type != nullptr) {
       if (tensor.dims[0] % type->elements != 0) {
         return refuse(GgufFault::row_length, field + " dimension 0", number(tensor.dims[0]),
                       "a multiple of the " + number(type->elements) + " elements in a block of " + std::string(type->name));
@@ -273,6 +275,7 @@ class GgufDecoder {
         return refuse(GgufFault::tensor_size, field + " size", number(tensor.elements) + " elements of " + std::string(type->name),
                       "at most the file's " + number(size()) + " bytes");
       }
+      tensor.layout = type;
     }
     if (tensor.offset % file_.alignment_ != 0) {
       return refuse(GgufFault::offset_alignment, field + " offset", number(tensor.offset), "a multiple of " + number(file_.alignment_));
@@ -287,7 +290,10 @@ class GgufDecoder {
   Refusal place_data() {
     const std::uint64_t mask = file_.alignment_ - 1;
     file_.data_start_ = (at_ + mask) & ~mask;
-    std::vector<const GgufTensor*> order;
+    std::vector<GgufTensor*> order;
+    for (GgufTensor& tensor : file_.tensors_) order.push_back(&tensor);
+    std::sort(order.begin(), order.end(), [](const GgufTensor* a, const GgufTensor* b) { return a->offset < b->offset; });
+    if (Refusal no = group_sizes(order)) return no;
     for (const GgufTensor& tensor : file_.tensors_) {
       const std::uint64_t end = file_.data_start_ + tensor.offset + tensor.bytes;  // three values below 2^63 / 2: no overflow
       if (end > size()) {
@@ -295,9 +301,7 @@ class GgufDecoder {
                       number(tensor.bytes) + " bytes at offset " + number(tensor.offset),
                       "an end within the file, it has " + number(size()) + " bytes and the data begins at " + number(file_.data_start_));
       }
-      order.push_back(&tensor);
     }
-    std::sort(order.begin(), order.end(), [](const GgufTensor* a, const GgufTensor* b) { return a->offset < b->offset; });
     for (std::size_t i = 1; i < order.size(); ++i) {
       if (order[i - 1]->offset + order[i - 1]->bytes > order[i]->offset) {
         return refuse(GgufFault::tensor_overlap, "tensor " + in_quotes(order[i]->name) + " offset", number(order[i]->offset),
@@ -305,6 +309,34 @@ class GgufDecoder {
       }
     }
     return {};
+  }
+
+  /// Q2_0 has two layouts under one id. All such tensors of a file have the same: the one whose sizes fill the room up to the
+  /// next tensor or the end of the file, but for padding. `order` is by offset.
+  Refusal group_sizes(const std::vector<GgufTensor*>& order) {
+    Refusal no;
+    for (const std::string_view name : {"Q2_0", "Q2_0_G128"}) {
+      const kernels::BlockType& layout = *kernels::find_block_type(name);
+      const GgufTensor* unfit = nullptr;
+      for (std::size_t i = 0; i < order.size(); ++i) {
+        GgufTensor& tensor = *order[i];
+        if (tensor.type != layout.id) continue;
+        const std::uint64_t end = i + 1 < order.size() ? order[i + 1]->offset : size() - std::min(size(), file_.data_start_);
+        const std::uint64_t room = end - std::min(end, tensor.offset);
+        tensor.layout = &layout;
+        tensor.bytes = tensor.elements / layout.elements * layout.bytes;  // below the file's size: `extent` saw to the larger of both
+        const bool fits = tensor.dims[0] % layout.elements == 0 && tensor.bytes <= room && room - tensor.bytes < file_.alignment_;
+        if (fits || unfit != nullptr) continue;
+        unfit = &tensor;
+        if (!no) {
+          no = refuse(GgufFault::group_size, "tensor " + in_quotes(tensor.name) + " size",
+                      number(room) + " bytes for " + number(tensor.elements) + " elements of Q2_0",
+                      "blocks of 18 bytes for 64 elements or of 34 for 128");
+        }
+      }
+      if (unfit == nullptr) return {};
+    }
+    return no;
   }
 
   GgufFile file_;
@@ -346,7 +378,7 @@ tl::expected<GgufFile, GgufError> GgufFile::map(const std::string& path) {
 
 core::Result<GgufFile> GgufFile::open(const std::string& path) {
   auto file = map(path);
-  if (file) return std::move(*file);
+  if (file) return join(std::move(*file), path);
   const GgufFault fault = file.error().fault;
   const bool system = fault == GgufFault::open || fault == GgufFault::not_a_file || fault == GgufFault::map;
   return core::fail(system ? core::Errc::io : core::Errc::bad_file, std::move(file.error().message));

@@ -11,6 +11,7 @@
 #include "core/bytes.h"
 #include "core/ids.h"
 #include "core/result.h"
+#include "kernels/dequantize.h"
 
 /// Reader of GGUF version 3 (little-endian): header, metadata, tensor table. The file is mapped read-only; strings, arrays
 /// and tensors are views into the mapping. Every count, size, offset, length and type is checked before use, and nothing is
@@ -30,6 +31,7 @@ inline constexpr std::uint64_t gguf_tensor_name_bytes_max = 255;
 inline constexpr std::uint32_t gguf_dims_max = 4;
 inline constexpr std::uint32_t gguf_array_depth_max = 4;
 inline constexpr std::uint64_t gguf_alignment_max = 1U << 20;  ///< bytes
+inline constexpr std::uint64_t gguf_parts_max = 1'024;         ///< files of a split model
 
 /// Why a file was refused; each is one branch of the decoder. Append only, `count` last.
 enum class GgufFault : std::uint8_t {
@@ -66,6 +68,7 @@ enum class GgufFault : std::uint8_t {
   offset_range,
   tensor_range,
   tensor_overlap,
+  group_size,
   count
 };
 std::string_view to_string(GgufFault fault);
@@ -76,20 +79,6 @@ struct GgufError {
   std::string field;
   std::string message;
 };
-
-/// How a tensor type stores its elements: blocks of `elements` in `bytes`. bytes 0 = the size is not known from the id alone.
-struct TensorType {
-  std::uint32_t id = 0;
-  std::string_view name;
-  std::uint32_t elements = 1;
-  std::uint32_t bytes = 0;
-};
-/// Entry of `id`, or nothing for an id that this build does not know.
-const TensorType* find_tensor_type(std::uint32_t id);
-/// Type of a name such as "Q4_1" (any case).
-const TensorType* find_tensor_type(std::string_view name);
-/// "Q4_1", or "type 99".
-std::string tensor_type_name(std::uint32_t id);
 
 /// Ids of the types this version computes with.
 inline constexpr std::uint32_t tensor_f32 = 0;
@@ -102,10 +91,15 @@ struct GgufTensor {
   std::string_view name;
   std::uint32_t dims_count = 0;
   std::array<std::uint64_t, gguf_dims_max> dims{1, 1, 1, 1};
-  std::uint32_t type = 0;    ///< id, perhaps unknown: refused by name when its bytes are asked for
-  std::uint64_t offset = 0;  ///< from the start of the tensor data
+  std::uint32_t type = 0;                      ///< id, perhaps unknown: refused by name when its bytes are asked for
+  const kernels::BlockType* layout = nullptr;  ///< nullptr: not known to this build
+  std::uint32_t part = 0;                      ///< file of a split model that holds it, from 0
+  std::uint64_t offset = 0;                    ///< from the start of that file's tensor data
   std::uint64_t elements = 0;
-  std::uint64_t bytes = 0;  ///< 0 when the type's size is not known
+  std::uint64_t bytes = 0;  ///< 0 when the layout is not known
+
+  /// "Q4_1", or "type 99".
+  std::string type_name() const;
 };
 
 /// Where a metadata value lies. Scalars: `count` 1. Strings: `count` bytes. Arrays: `count` elements of `element`.
@@ -113,14 +107,18 @@ struct GgufValue {
   GgufType type = GgufType::u8;
   GgufType element = GgufType::u8;
   std::uint64_t count = 0;
-  std::uint64_t at = 0;  ///< byte offset in the file of the first byte of the payload
+  std::uint64_t at = 0;     ///< byte offset in the file of the first byte of the payload
+  std::uint64_t begin = 0;  ///< the whole value as it is written, with lengths and the type of elements: [begin, end) in the file
+  std::uint64_t end = 0;
 };
 
 class GgufFile {
  public:
-  /// Maps and checks `path`. Errors: io (cannot open or map), bad_file (field, what came, what was wanted).
+  /// Maps and checks `path`. The first part of a split model (NAME-00001-of-0000N.gguf) brings the others, which lie beside it:
+  /// metadata of the first, tensors of all. Errors: io (cannot open or map), bad_file (field, what came, what was wanted; a part
+  /// that is not the first, or that belongs to another model).
   static core::Result<GgufFile> open(const std::string& path);
-  /// As `open`, telling which branch refused.
+  /// As `open` for one file, telling which branch refused.
   static tl::expected<GgufFile, GgufError> map(const std::string& path);
   /// Checks bytes that the caller keeps alive and unchanged. Tensor data has the alignment of `bytes`.
   static tl::expected<GgufFile, GgufError> parse(core::Bytes bytes);
@@ -132,6 +130,8 @@ class GgufFile {
   ~GgufFile();
 
   core::Bytes bytes() const { return bytes_; }
+  /// Bytes of this file and, if it is split, of the others.
+  std::uint64_t total_bytes() const;
   std::uint64_t alignment() const { return alignment_; }
   std::uint64_t data_start() const { return data_start_; }
 
@@ -161,6 +161,8 @@ class GgufFile {
  private:
   friend class GgufDecoder;
   GgufFile() = default;
+  static core::Result<GgufFile> join(GgufFile first, const std::string& path);
+  core::Result<void> take(GgufFile part, const std::string& path);
   void unmap();
   std::int64_t int_at(GgufType type, std::uint64_t at) const;
   double float_at(GgufType type, std::uint64_t at) const;
@@ -172,7 +174,11 @@ class GgufFile {
   std::map<std::string_view, GgufValue> metadata_;
   std::vector<GgufTensor> tensors_;
   std::map<std::string_view, std::uint32_t> tensor_index_;
+  std::vector<GgufFile> parts_;  // of a split model, but for this one
 };
+
+/// Path of part `part` (from 1) of `parts`, given the path of any: NAME-00002-of-00009.gguf. Nothing when `path` is not named so.
+std::optional<std::string> gguf_part_path(std::string_view path, std::uint64_t part, std::uint64_t parts);
 
 /// Text from a file, for messages: quoted, control and non-ASCII bytes escaped, at most 64 bytes of it.
 std::string in_quotes(std::string_view text);

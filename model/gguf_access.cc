@@ -64,6 +64,7 @@ GgufFile& GgufFile::operator=(GgufFile&& other) noexcept {
   metadata_ = std::move(other.metadata_);
   tensors_ = std::move(other.tensors_);
   tensor_index_ = std::move(other.tensor_index_);
+  parts_ = std::move(other.parts_);
   return *this;
 }
 
@@ -210,10 +211,11 @@ core::Result<std::vector<std::int64_t>> GgufFile::get_ints(std::string_view key)
 
 core::Result<core::Bytes> GgufFile::tensor_bytes(const GgufTensor& tensor) const {
   if (tensor.bytes == 0) {
-    return core::fail(core::Errc::unsupported, "tensor " + in_quotes(tensor.name) + " has type " + tensor_type_name(tensor.type) +
+    return core::fail(core::Errc::unsupported, "tensor " + in_quotes(tensor.name) + " has type " + tensor.type_name() +
                                                    ", which this build does not read; convert the model to Q8_0 or Q4_1");
   }
-  return bytes_.subspan(data_start_ + tensor.offset, tensor.bytes);
+  const GgufFile& file = tensor.part == 0 ? *this : parts_[tensor.part - 1];
+  return file.bytes_.subspan(file.data_start_ + tensor.offset, tensor.bytes);
 }
 
 }  // namespace spillway::model

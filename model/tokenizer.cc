@@ -1,6 +1,7 @@
 #include "model/tokenizer.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace spillway::model {
 
@@ -9,15 +10,11 @@ namespace {
 constexpr std::string_view known_models = "known: llama (SentencePiece BPE), gpt2 (byte-level BPE)";
 
 core::Result<SplitRule> split_rule(const GgufFile& file) {
-  const auto name = file.get_string("tokenizer.ggml.pre");
+  const auto name = file.get_string("tokenizer.ggml.pre", "default");
   if (!name) return tl::make_unexpected(name.error());
-  if (*name == "gpt-2" || *name == "gpt2") return SplitRule::gpt2;
-  // One rule under the names of the families that share it.
-  if (*name == "smollm" || *name == "starcoder" || *name == "codeshell" || *name == "refact" || *name == "command-r")
-    return SplitRule::smollm;
-  return core::fail(core::Errc::unsupported, "tokenizer.ggml.pre = " + in_quotes(*name) +
-                                                 " is not supported; known: gpt-2, smollm, starcoder, "
-                                                 "codeshell, refact, command-r");
+  if (const SplitRule* rule = find_split_rule(*name)) return *rule;
+  return core::fail(core::Errc::unsupported,
+                    "tokenizer.ggml.pre = " + in_quotes(*name) + " is not supported; known: " + split_rule_names());
 }
 
 /// Names of control tokens that end a turn whatever the file says of EOS.
@@ -39,6 +36,7 @@ core::Result<std::shared_ptr<const Tokenizer>> Tokenizer::from_gguf(const GgufFi
   if (!unknown) return tl::make_unexpected(unknown.error());
 
   std::variant<SpmModel, BpeModel> model;
+  bool adds_bos = true;
   if (*model_name == "llama") {
     auto spm = SpmModel::make(*vocabulary, *unknown);
     if (!spm) return tl::make_unexpected(spm.error());
@@ -51,18 +49,19 @@ core::Result<std::shared_ptr<const Tokenizer>> Tokenizer::from_gguf(const GgufFi
     auto bpe = BpeModel::make(*vocabulary, *merges, *rule, *unknown);
     if (!bpe) return tl::make_unexpected(bpe.error());
     model = std::move(*bpe);
+    adds_bos = rule->adds_bos;
   }
   std::shared_ptr<Tokenizer> made(new Tokenizer(std::move(*vocabulary), std::move(model)));
   made->model_name_ = *model_name;
   made->unknown_ = *unknown;
-  if (const auto read = made->read_ids(file); !read) return tl::make_unexpected(read.error());
+  if (const auto read = made->read_ids(file, adds_bos); !read) return tl::make_unexpected(read.error());
   made->find_ends();
   made->make_pieces();
   made->make_markers();
   return std::shared_ptr<const Tokenizer>(std::move(made));
 }
 
-core::Result<void> Tokenizer::read_ids(const GgufFile& file) {
+core::Result<void> Tokenizer::read_ids(const GgufFile& file, bool adds_bos) {
   const auto id = [&](std::string_view key, std::optional<core::TokenId>& to) -> core::Result<void> {
     const auto read = file.get_token_id(key, size());
     if (!read) return tl::make_unexpected(read.error());
@@ -73,14 +72,17 @@ core::Result<void> Tokenizer::read_ids(const GgufFile& file) {
   if (auto done = id("tokenizer.ggml.eos_token_id", eos_); !done) return done;
   if (auto done = id("tokenizer.ggml.eot_token_id", eot_); !done) return done;
   const bool spm = std::holds_alternative<SpmModel>(model_);
-  const auto bos = file.get_bool("tokenizer.ggml.add_bos_token", spm);
+  const auto bos = file.get_bool("tokenizer.ggml.add_bos_token", adds_bos);
   if (!bos) return tl::make_unexpected(bos.error());
+  const auto eos = file.get_bool("tokenizer.ggml.add_eos_token", false);
+  if (!eos) return tl::make_unexpected(eos.error());
   const auto space = file.get_bool("tokenizer.ggml.add_space_prefix", spm);
   if (!space) return tl::make_unexpected(space.error());
   if (*bos && !bos_ && file.has("tokenizer.ggml.add_bos_token")) {
     return core::fail(core::Errc::bad_file, "tokenizer.ggml.add_bos_token = true without tokenizer.ggml.bos_token_id: want the id of BOS");
   }
   adds_bos_ = *bos && bos_.has_value();
+  adds_eos_ = *eos && eos_.has_value();
   adds_space_prefix_ = spm && *space;
   return {};
 }
@@ -129,26 +131,44 @@ std::string_view Tokenizer::piece(core::TokenId id) const {
   return std::string_view(pieces_).substr(piece_starts_[i], piece_starts_[i + 1] - piece_starts_[i]);
 }
 
-void Tokenizer::make_markers() {
-  for (std::uint32_t i = 0; i < size(); ++i) {
-    const auto id = static_cast<core::TokenId>(i);
-    const std::string_view text = vocabulary_.text(id);
-    if (text.empty() || (!vocabulary_.is_special(id) && vocabulary_.type(id) != TokenType::user_defined)) continue;
-    markers_[static_cast<unsigned char>(text.front())].push_back(id);
-  }
-  for (auto& bucket : markers_) {
-    std::stable_sort(bucket.begin(), bucket.end(),
-                     [&](core::TokenId a, core::TokenId b) { return vocabulary_.text(a).size() > vocabulary_.text(b).size(); });
+void Tokenizer::Markers::add(std::string_view text, core::TokenId id) {
+  if (text.empty() || !ids.emplace(text, id).second) return;  // of two tokens with one text the lower id wins
+  lengths[static_cast<unsigned char>(text.front())].push_back(text.size());
+}
+
+void Tokenizer::Markers::sort() {
+  for (auto& bucket : lengths) {
+    std::sort(bucket.begin(), bucket.end(), std::greater<>());
+    bucket.erase(std::unique(bucket.begin(), bucket.end()), bucket.end());
   }
 }
 
-/// The token that `text` begins with; a control token only within the first `special_bytes`.
-std::optional<core::TokenId> Tokenizer::marker_at(std::string_view text, std::size_t special_bytes) const {
-  for (const core::TokenId id : markers_[static_cast<unsigned char>(text.front())]) {
-    if (vocabulary_.is_special(id) && vocabulary_.text(id).size() > special_bytes) continue;
-    if (text.starts_with(vocabulary_.text(id))) return id;
+std::optional<core::TokenId> Tokenizer::Markers::at(std::string_view text) const {
+  for (const std::size_t length : lengths[static_cast<unsigned char>(text.front())]) {
+    if (length > text.size()) continue;
+    if (const auto found = ids.find(text.substr(0, length)); found != ids.end()) return found->second;
   }
   return std::nullopt;
+}
+
+/// The longest token that `text`, which is not empty, begins with; a control token only within the first `special_bytes`.
+std::optional<core::TokenId> Tokenizer::marker_at(std::string_view text, std::size_t special_bytes) const {
+  const auto user = user_markers_.at(text);
+  if (special_bytes == 0) return user;
+  const auto any = all_markers_.at(text.substr(0, special_bytes));
+  const bool user_is_longer = user && any && vocabulary_.text(*user).size() > vocabulary_.text(*any).size();
+  return any && !user_is_longer ? any : user;
+}
+
+void Tokenizer::make_markers() {
+  for (std::uint32_t i = 0; i < size(); ++i) {
+    const auto id = static_cast<core::TokenId>(i);
+    const bool user = vocabulary_.type(id) == TokenType::user_defined;
+    if (user) user_markers_.add(vocabulary_.text(id), id);
+    if (user || vocabulary_.is_special(id)) all_markers_.add(vocabulary_.text(id), id);
+  }
+  user_markers_.sort();
+  all_markers_.sort();
 }
 
 void Tokenizer::encode_plain(std::string_view text, bool after_special, std::vector<core::TokenId>& tokens) const {
@@ -156,7 +176,7 @@ void Tokenizer::encode_plain(std::string_view text, bool after_special, std::vec
     const bool prefix = adds_space_prefix_ && after_special;
     spm->encode(vocabulary_, prefix ? " " + std::string(text) : std::string(text), tokens);
   } else {
-    std::get<BpeModel>(model_).encode(text, tokens);
+    std::get<BpeModel>(model_).encode(vocabulary_, text, tokens);
   }
 }
 
@@ -181,11 +201,12 @@ std::vector<core::TokenId> Tokenizer::encode(std::string_view text, EncodeOption
   std::vector<core::TokenId> tokens;
   if (options.bos && bos_) tokens.push_back(*bos_);
   encode_text(text, options.special, true, tokens);
+  if (options.eos && adds_eos_) tokens.push_back(*eos_);
   return tokens;
 }
 
 core::Result<std::vector<core::TokenId>> Tokenizer::encode_prompt(std::string_view text) const {
-  std::vector<core::TokenId> tokens = encode(text, {.special = false, .bos = adds_bos_});
+  std::vector<core::TokenId> tokens = encode(text, {.special = false, .bos = adds_bos_, .eos = false});
   if (tokens.empty())
     return core::fail(core::Errc::bad_argument, "the prompt is empty and this model adds no BOS token: give at least one character");
   return tokens;

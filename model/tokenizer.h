@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -21,6 +22,7 @@ namespace spillway::model {
 struct EncodeOptions {
   bool special = false;  ///< control tokens written out in the text become their ids; else they are plain text
   bool bos = false;      ///< put BOS in front, if the vocabulary has one
+  bool eos = false;      ///< put EOS behind, if the file wants it of encoded texts (tokenizer.ggml.add_eos_token)
 };
 
 /// A run of text of a rendered prompt: `special` = control tokens written out in it become their ids, else plain text that is
@@ -69,12 +71,21 @@ class Tokenizer {
 
  private:
   Tokenizer(Vocabulary vocabulary, std::variant<SpmModel, BpeModel> model) : vocabulary_(std::move(vocabulary)), model_(std::move(model)) {}
-  core::Result<void> read_ids(const GgufFile& file);
+  core::Result<void> read_ids(const GgufFile& file, bool adds_bos);
   void find_ends();
   void make_pieces();
   void make_markers();
   void encode_text(std::string_view text, bool special, bool after_special, std::vector<core::TokenId>& tokens) const;
   void encode_plain(std::string_view text, bool after_special, std::vector<core::TokenId>& tokens) const;
+  /// Tokens that are looked for in a text before it is cut, by the lengths of those that begin with a byte.
+  struct Markers {
+    std::array<std::vector<std::size_t>, 256> lengths;  // longest first
+    std::unordered_map<std::string_view, core::TokenId> ids;
+    void add(std::string_view text, core::TokenId id);
+    void sort();
+    /// The longest that `text`, which is not empty, begins with.
+    std::optional<core::TokenId> at(std::string_view text) const;
+  };
   std::optional<core::TokenId> marker_at(std::string_view text, std::size_t special_bytes) const;
 
   Vocabulary vocabulary_;
@@ -82,11 +93,13 @@ class Tokenizer {
   std::string model_name_;
   std::optional<core::TokenId> bos_, eos_, eot_, unknown_;
   bool adds_bos_ = false;
+  bool adds_eos_ = false;
   bool adds_space_prefix_ = false;
   std::vector<core::TokenId> ends_;
-  std::string pieces_;                                   // output bytes of all tokens, one behind the other
-  std::vector<std::uint32_t> piece_starts_;              // [size + 1]
-  std::array<std::vector<core::TokenId>, 256> markers_;  // control and user-defined tokens by first byte, longest first
+  std::string pieces_;                       // output bytes of all tokens, one behind the other
+  std::vector<std::uint32_t> piece_starts_;  // [size + 1]
+  Markers user_markers_;                     // user-defined tokens: parsed in every text
+  Markers all_markers_;                      // these and control tokens
 };
 
 }  // namespace spillway::model

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <queue>
 #include <string>
+#include <unordered_map>
 
 namespace spillway::model {
 
@@ -60,7 +60,7 @@ struct BpeModel::Workspace {
   std::vector<std::string_view> words;
 };
 
-core::Result<BpeModel> BpeModel::make(const Vocabulary& vocabulary, const std::vector<std::string_view>& merges, SplitRule rule,
+core::Result<BpeModel> BpeModel::make(const Vocabulary& vocabulary, const std::vector<std::string_view>& merges, const SplitRule& rule,
                                       std::optional<core::TokenId> unknown) {
   if (merges.size() > merges_max) {
     return core::fail(core::Errc::bad_file, "tokenizer.ggml.merges has " + std::to_string(merges.size()) + " entries: want at most " +
@@ -76,11 +76,11 @@ core::Result<BpeModel> BpeModel::make(const Vocabulary& vocabulary, const std::v
     return extra.emplace(text, vocabulary.size() + static_cast<Symbol>(extra.size())).first->second;
   };
   for (std::uint32_t byte = 0; byte < 256; ++byte) {
-    std::string text;
-    append_utf8(alphabet().point_of[byte], text);
-    if (!unknown && !vocabulary.find_plain(text)) {
+    const char single = static_cast<char>(byte);
+    const std::string text = encode_text({&single, 1});
+    if (!unknown && byte >= 0x20 && byte < 0x7f && !vocabulary.find_plain(text)) {
       return core::fail(core::Errc::bad_file, "tokenizer.ggml.tokens lacks a token for byte " + std::to_string(byte) +
-                                                  " and there is no unknown token: want all 256 bytes");
+                                                  " and there is no unknown token: want at least printable ASCII");
     }
     model.byte_symbol_[byte] = symbol_of(text);
   }
@@ -120,10 +120,18 @@ const BpeModel::Merge* BpeModel::find_merge(Symbol left, Symbol right) const {
   }
 }
 
-void BpeModel::encode(std::string_view text, std::vector<core::TokenId>& tokens) const {
+void BpeModel::encode(const Vocabulary& vocabulary, std::string_view text, std::vector<core::TokenId>& tokens) const {
   Workspace work;
-  split_words(rule_, text, work.words);
-  for (const std::string_view word : work.words) encode_word(word, work, tokens);
+  split_words(rule_.cuts, text, work.words);
+  for (const std::string_view word : work.words) {
+    if (rule_.whole_words && word.size() <= vocabulary.text_bytes_max()) {
+      if (const auto whole = vocabulary.find_plain(encode_text(word))) {
+        tokens.push_back(*whole);
+        continue;
+      }
+    }
+    encode_word(word, work, tokens);
+  }
 }
 
 void BpeModel::encode_word(std::string_view word, Workspace& work, std::vector<core::TokenId>& tokens) const {
@@ -176,10 +184,16 @@ void BpeModel::emit(Symbol symbol, std::string_view bytes, std::vector<core::Tok
     const Symbol single = byte_symbol_[static_cast<unsigned char>(c)];
     if (single < vocabulary_) {
       tokens.push_back(static_cast<core::TokenId>(single));
-    } else {
-      tokens.push_back(*unknown_);  // `make` refuses a vocabulary that could come here without one
+    } else if (unknown_) {
+      tokens.push_back(*unknown_);
     }
   }
+}
+
+std::string BpeModel::encode_text(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) append_utf8(alphabet().point_of[static_cast<unsigned char>(c)], text);
+  return text;
 }
 
 std::string BpeModel::decode_text(std::string_view text) {

@@ -2,13 +2,13 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "core/result.h"
-#include "model/tokenizer_split.h"
+#include "model/tokenizer_rules.h"
 #include "model/tokenizer_vocabulary.h"
 
 namespace spillway::model {
@@ -19,16 +19,18 @@ class BpeModel {
  public:
   static constexpr std::uint64_t merges_max = 1U << 22;
 
-  /// `merges`: "left right" in order of rank. `unknown` stands for a symbol that has no token; a vocabulary that lacks a
-  /// byte and has no unknown token is refused.
-  static core::Result<BpeModel> make(const Vocabulary& vocabulary, const std::vector<std::string_view>& merges, SplitRule rule,
+  /// `merges`: "left right" in order of rank. `unknown` stands for a symbol that has no token. Without one a byte that has no
+  /// token is left out: vocabularies may lack bytes that text rarely or never has. One that lacks printable ASCII is refused.
+  static core::Result<BpeModel> make(const Vocabulary& vocabulary, const std::vector<std::string_view>& merges, const SplitRule& rule,
                                      std::optional<core::TokenId> unknown);
 
   /// Appends the tokens of plain text (no special tokens are looked for).
-  void encode(std::string_view text, std::vector<core::TokenId>& tokens) const;
+  void encode(const Vocabulary& vocabulary, std::string_view text, std::vector<core::TokenId>& tokens) const;
 
   /// Bytes that a token's text stands for. Characters outside the alphabet stand for themselves.
   static std::string decode_text(std::string_view text);
+  /// Text of the token that would stand for `bytes`.
+  static std::string encode_text(std::string_view bytes);
 
  private:
   using Symbol = std::uint32_t;  // a token id, or beyond the vocabulary: a text that only occurs inside merges
@@ -45,7 +47,7 @@ class BpeModel {
   void encode_word(std::string_view word, Workspace& work, std::vector<core::TokenId>& tokens) const;
   void emit(Symbol symbol, std::string_view bytes, std::vector<core::TokenId>& tokens) const;
 
-  SplitRule rule_ = SplitRule::gpt2;
+  SplitRule rule_;
   std::uint32_t vocabulary_ = 0;
   std::optional<core::TokenId> unknown_;
   std::array<Symbol, 256> byte_symbol_{};

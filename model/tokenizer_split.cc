@@ -6,12 +6,6 @@ namespace spillway::model {
 
 namespace {
 
-struct Character {
-  std::uint32_t value = 0;
-  std::uint32_t start = 0;  // byte offset
-  CharClass kind = CharClass::other;
-};
-
 /// Characters of a text, and one sentinel behind the last that only carries its end.
 std::vector<Character> characters_of(std::string_view text) {
   std::vector<Character> characters;
@@ -26,32 +20,14 @@ std::vector<Character> characters_of(std::string_view text) {
   return characters;
 }
 
-/// Length in characters of 's 't 're 've 'm 'll 'd at `at`, or 0.
-std::size_t contraction(const std::vector<Character>& text, std::size_t at, std::size_t end) {
-  if (text[at].value != '\'' || at + 1 >= end) return 0;
-  const std::uint32_t a = text[at + 1].value;
-  if (a == 's' || a == 't' || a == 'm' || a == 'd') return 2;
-  if (at + 2 >= end) return 0;
-  const std::uint32_t b = text[at + 2].value;
-  return (a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l') ? 3 : 0;
-}
-
-/// End of the gpt2 word that begins at `at`; the rule sees nothing behind `end`.
-std::size_t gpt2_word_end(const std::vector<Character>& text, std::size_t at, std::size_t end) {
-  if (const std::size_t length = contraction(text, at, end); length != 0) return at + length;
-  // " ?" takes one plain space along if a letter, number or symbol follows.
-  std::size_t first = at;
-  if (text[at].value == ' ' && at + 1 < end) ++first;
-  const CharClass kind = text[first].kind;
-  if (kind != CharClass::space) {
-    std::size_t stop = first + 1;
-    while (stop < end && text[stop].kind == kind) ++stop;
-    return stop;
-  }
-  std::size_t stop = at;
-  while (stop < end && text[stop].kind == CharClass::space) ++stop;
-  // \s+(?!\S): leave the last space to the word behind it, if there is one and another space to take.
-  return stop < end && stop - at > 1 ? stop - 1 : stop;
+CharClass ascii_class(std::uint32_t code_point) {
+  const std::uint32_t lower = code_point | 0x20;
+  if (lower >= 'a' && lower <= 'z') return CharClass::letter;
+  if (code_point >= '0' && code_point <= '9') return CharClass::number;
+  if (code_point == ' ' || (code_point >= 9 && code_point <= 13)) return CharClass::space;
+  if (code_point < ' ' || code_point == 0x7f) return CharClass::other;
+  constexpr std::string_view symbols = "$+<=>^`|~";
+  return symbols.find(static_cast<char>(code_point)) == symbols.npos ? CharClass::punctuation : CharClass::symbol;
 }
 
 }  // namespace
@@ -74,13 +50,9 @@ CodePoint decode_utf8(std::string_view text) {
 }
 
 CharClass char_class(std::uint32_t code_point) {
-  if (code_point < 0x80) {
-    const std::uint32_t lower = code_point | 0x20;
-    if (lower >= 'a' && lower <= 'z') return CharClass::letter;
-    if (code_point >= '0' && code_point <= '9') return CharClass::number;
-    return code_point == ' ' || (code_point >= 9 && code_point <= 13) ? CharClass::space : CharClass::other;
-  }
-  if (code_point > 0x10ffff) return CharClass::other;
+  if (code_point < 0x80) return ascii_class(code_point);
+  // What stands for broken bytes elsewhere, U+FFFD, is a symbol.
+  if (code_point > 0x10ffff) return CharClass::symbol;
   // White_Space beyond ASCII: NEL besides the categories Zs, Zl, Zp.
   if (code_point == 0x85) return CharClass::space;
   switch (utf8proc_category(static_cast<utf8proc_int32_t>(code_point))) {
@@ -89,9 +61,23 @@ CharClass char_class(std::uint32_t code_point) {
     case UTF8PROC_CATEGORY_LT:
     case UTF8PROC_CATEGORY_LM:
     case UTF8PROC_CATEGORY_LO: return CharClass::letter;
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME: return CharClass::mark;
     case UTF8PROC_CATEGORY_ND:
     case UTF8PROC_CATEGORY_NL:
     case UTF8PROC_CATEGORY_NO: return CharClass::number;
+    case UTF8PROC_CATEGORY_PC:
+    case UTF8PROC_CATEGORY_PD:
+    case UTF8PROC_CATEGORY_PS:
+    case UTF8PROC_CATEGORY_PE:
+    case UTF8PROC_CATEGORY_PI:
+    case UTF8PROC_CATEGORY_PF:
+    case UTF8PROC_CATEGORY_PO: return CharClass::punctuation;
+    case UTF8PROC_CATEGORY_SM:
+    case UTF8PROC_CATEGORY_SC:
+    case UTF8PROC_CATEGORY_SK:
+    case UTF8PROC_CATEGORY_SO: return CharClass::symbol;
     case UTF8PROC_CATEGORY_ZS:
     case UTF8PROC_CATEGORY_ZL:
     case UTF8PROC_CATEGORY_ZP: return CharClass::space;
@@ -99,28 +85,26 @@ CharClass char_class(std::uint32_t code_point) {
   }
 }
 
-void split_words(SplitRule rule, std::string_view text, std::vector<std::string_view>& words) {
+void split_words(std::span<const Cut> cuts, std::string_view text, std::vector<std::string_view>& words) {
   words.clear();
   const std::vector<Character> characters = characters_of(text);
-  const std::size_t count = characters.size() - 1;
-  const auto push = [&](std::size_t from, std::size_t to) {
-    words.push_back(text.substr(characters[from].start, characters[to].start - characters[from].start));
-  };
-  const auto alone = [&](std::size_t i) { return rule == SplitRule::smollm && characters[i].kind == CharClass::number; };
+  std::vector<std::size_t> lengths;
+  if (characters.size() > 1) lengths.push_back(characters.size() - 1);
+  std::vector<std::size_t> finer;
+  for (const Cut cut : cuts) {
+    finer.clear();
+    std::size_t at = 0;
+    for (const std::size_t length : lengths) {
+      cut(Characters{characters}.subspan(at, length), finer);
+      at += length;
+    }
+    lengths.swap(finer);
+  }
   std::size_t at = 0;
-  while (at < count) {
-    if (alone(at)) {
-      push(at, at + 1);
-      ++at;
-      continue;
-    }
-    std::size_t end = at;
-    while (end < count && !alone(end)) ++end;
-    while (at < end) {
-      const std::size_t stop = gpt2_word_end(characters, at, end);
-      push(at, stop);
-      at = stop;
-    }
+  for (const std::size_t length : lengths) {
+    const std::size_t from = characters[at].start;
+    at += length;
+    words.push_back(text.substr(from, characters[at].start - from));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -34,17 +35,23 @@ void append_utf8(std::uint32_t value, Out& out) {
   }
 }
 
-enum class CharClass : std::uint8_t { letter, number, space, other };
-/// \p{L}, \p{N}, White_Space or anything else.
+/// \p{L}, \p{M}, \p{N}, \p{P}, \p{S}, White_Space (whatever its category) or anything else.
+enum class CharClass : std::uint8_t { letter, mark, number, punctuation, symbol, space, other };
 CharClass char_class(std::uint32_t code_point);
 
-/// The pre-tokenizer rules that this build knows; names as in `tokenizer.ggml.pre`.
-enum class SplitRule : std::uint8_t {
-  gpt2,    ///< 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-  smollm,  ///< every \p{N} alone; then gpt2 within the runs between them
+/// A character of a text that is being cut.
+struct Character {
+  std::uint32_t value = 0;
+  std::uint32_t start = 0;  ///< byte offset in the text
+  CharClass kind = CharClass::other;
 };
+using Characters = std::span<const Character>;
 
-/// The words of `text` in order; together they are the text. `words` is cleared first.
-void split_words(SplitRule rule, std::string_view text, std::vector<std::string_view>& words);
+/// One step of a rule: cuts a piece (never empty) into pieces, whose lengths in characters it appends in order.
+using Cut = void (*)(Characters piece, std::vector<std::size_t>& lengths);
+
+/// The words of `text` in order; together they are the text. The first cut is made on the whole text, each further one on all
+/// pieces that the one before it left. `words` is cleared first.
+void split_words(std::span<const Cut> cuts, std::string_view text, std::vector<std::string_view>& words);
 
 }  // namespace spillway::model

@@ -39,8 +39,7 @@ class Binder {
     if (!bytes) return std::nullopt;
     const auto type = kernels::weight_type_from_gguf(file_.find_tensor(name)->type);
     if (!type) {
-      set(Errc::unsupported,
-          "tensor \"" + name + "\": type " + tensor_type_name(file_.find_tensor(name)->type) + "; want F32, F16, Q4_1 or Q8_0");
+      set(Errc::unsupported, "tensor \"" + name + "\": type " + file_.find_tensor(name)->type_name() + "; want F32, F16, Q4_1 or Q8_0");
       return std::nullopt;
     }
     auto packed = PackedMatrix::pack(*type, *bytes, rows, k, &pool_);
@@ -55,7 +54,7 @@ class Binder {
     const auto bytes = take(name, {n});
     if (!bytes) return {};
     if (file_.find_tensor(name)->type != tensor_f32) {
-      set(Errc::unsupported, "tensor \"" + name + "\": type " + tensor_type_name(file_.find_tensor(name)->type) + "; want F32");
+      set(Errc::unsupported, "tensor \"" + name + "\": type " + file_.find_tensor(name)->type_name() + "; want F32");
       return {};
     }
     std::vector<float> values(n);

@@ -200,6 +200,7 @@ GgufWriter rich_file() {
   std::vector<std::byte> blocks(34 * 4);
   writer.add_tensor_f32("f32", {4, 3}, floats).add_tensor("q8", {64, 2}, tensor_q8_0, blocks);
   writer.add_tensor("four", {2, 1, 2, 1}, tensor_f16, std::span(blocks).first(8)).add_tensor("odd", {3}, 99, std::span(blocks).first(5));
+  writer.add_tensor("two", {64, 2}, 42, std::span(blocks).first(36));
   return writer;
 }
 
@@ -279,7 +280,8 @@ const std::set<std::string> all_branches = {"too_small: file size",
                                             "offset_range: tensor offset",
                                             "tensor_repeated: tensor name",
                                             "tensor_range: tensor data",
-                                            "tensor_overlap: tensor offset"};
+                                            "tensor_overlap: tensor offset",
+                                            "group_size: tensor size"};
 
 void expect_all(const Counts& counts) {
   for (const auto& [branch, hits] : counts.branches) BOOST_TEST(all_branches.contains(branch), branch);

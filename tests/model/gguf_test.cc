@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -88,6 +89,31 @@ BOOST_AUTO_TEST_CASE(unknown_tensor_type_is_refused_only_when_used) {
   const auto used = file->tensor_bytes(file->tensors()[0]);
   BOOST_REQUIRE(!used);
   BOOST_TEST(used.error().message.find("\"odd\" has type type 99") != std::string::npos, used.error().message);
+}
+
+// Two layouts, one id: 64 elements in 18 bytes, or 128 in 34.
+BOOST_AUTO_TEST_CASE(groups_of_q2_0_are_told_apart_by_size) {
+  const std::vector<std::byte> room(128 * 64);
+  const auto layout_of = [&](const std::vector<std::size_t>& sizes) -> std::string {
+    GgufWriter writer;
+    writer.add_tensor_f32("norm", {4}, std::vector<float>(4));
+    // The first has room for many elements; the second is so small that both layouts fill its padded room.
+    writer.add_tensor("big", {128, 64}, 42, std::span(room).first(sizes.at(0)));
+    writer.add_tensor("small", {128}, 42, std::span(room).first(sizes.at(1)));
+    const core::ByteVector bytes = writer.finish();
+    const auto file = GgufFile::parse(bytes);
+    if (!file) return file.error().message;
+    const GgufTensor& big = *file->find_tensor("big");
+    BOOST_TEST(file->tensor_bytes(big)->size() == big.bytes);
+    BOOST_TEST(big.type_name() == file->find_tensor("small")->type_name());
+    return big.type_name() + " " + std::to_string(big.bytes) + " " + std::to_string(file->find_tensor("small")->bytes);
+  };
+  BOOST_TEST(layout_of({2304, 36}) == "Q2_0 2304 36");
+  BOOST_TEST(layout_of({2176, 34}) == "Q2_0_G128 2176 34");
+  const std::string refused = layout_of({2240, 36});
+  BOOST_TEST(refused.find("tensor \"big\" size = 2240 bytes for 8192 elements of Q2_0") != std::string::npos, refused);
+  BOOST_TEST(refused.find("want blocks of 18 bytes for 64 elements or of 34 for 128") != std::string::npos, refused);
+  BOOST_TEST(layout_of({2304, 0}).find("tensor \"small\" size = 0 bytes") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(maps_files_and_refuses_what_is_none) {

@@ -26,18 +26,23 @@ inline std::optional<std::string> shared_path(const std::string& name) {
   return path.string();
 }
 
-/// The default model where it has been pulled, or $SPILLWAY_TEST_MODEL.
-inline std::optional<std::string> default_model_path() {
-  if (const char* set = std::getenv("SPILLWAY_TEST_MODEL"); set != nullptr && *set != 0) return std::string(set);
+/// A file of the user's store, such as "smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf", where it has been pulled.
+inline std::optional<std::string> stored_path(const std::string& file) {
   const char* cache = std::getenv("XDG_CACHE_HOME");
   const char* home = std::getenv("HOME");
   if ((cache == nullptr || *cache == 0) && home == nullptr) return std::nullopt;
   const std::filesystem::path root =
       cache != nullptr && *cache != 0 ? std::filesystem::path(cache) : std::filesystem::path(home) / ".cache";
-  const std::filesystem::path path = root / "spillway/models/smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf";
+  const std::filesystem::path path = root / "spillway/models" / file;
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return std::nullopt;
   return path.string();
+}
+
+/// The default model where it has been pulled, or $SPILLWAY_TEST_MODEL.
+inline std::optional<std::string> default_model_path() {
+  if (const char* set = std::getenv("SPILLWAY_TEST_MODEL"); set != nullptr && *set != 0) return std::string(set);
+  return stored_path("smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf");
 }
 
 inline std::string read_text(const std::string& path) {

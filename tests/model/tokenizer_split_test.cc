@@ -1,72 +1,13 @@
 #include "model/tokenizer_split.h"
 
-#include <boost/test/data/monomorphic.hpp>
-#include <boost/test/data/test_case.hpp>
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
-#include <random>
 #include <string>
 #include <vector>
 
 using namespace spillway::model;
-namespace bdata = boost::unit_test::data;
 
 BOOST_AUTO_TEST_SUITE(tokenizer_split)
-
-namespace {
-
-struct Case {
-  const char* rule;
-  SplitRule split;
-  std::string text;
-  std::vector<std::string> words;
-  friend std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.rule; }
-};
-
-const Case cases[] = {
-    {"nothing gives nothing", SplitRule::gpt2, "", {}},
-    {"a space goes with the word behind it", SplitRule::gpt2, "a bc d", {"a", " bc", " d"}},
-    {"digits run together", SplitRule::gpt2, "in 1969!", {"in", " 1969", "!"}},
-    {"smollm: digits stand alone and part the runs", SplitRule::smollm, "in 1969!", {"in", " ", "1", "9", "6", "9", "!"}},
-    {"smollm: spaces before a digit end a run", SplitRule::smollm, "a   4", {"a", "   ", "4"}},
-    {"all but the last of several spaces stand alone", SplitRule::gpt2, "a   b", {"a", "  ", " b"}},
-    {"spaces at the end are one word", SplitRule::gpt2, "a   ", {"a", "   "}},
-    {"only spaces", SplitRule::gpt2, "   ", {"   "}},
-    {"a line break does not go with a word", SplitRule::gpt2, "a\nb", {"a", "\n", "b"}},
-    {"line break and space: the space goes", SplitRule::gpt2, "a\n b", {"a", "\n", " b"}},
-    {"contractions", SplitRule::gpt2, "I'll don't we've 's 'x", {"I", "'ll", " don", "'t", " we", "'ve", " '", "s", " '", "x"}},
-    {"contractions are lower case", SplitRule::gpt2, "I'LL", {"I", "'", "LL"}},
-    {"cut contraction at the end", SplitRule::gpt2, "we'r", {"we", "'", "r"}},
-    {"symbols run together, a space in front", SplitRule::gpt2, "a ?!b", {"a", " ?!", "b"}},
-    {"letters of any script", SplitRule::gpt2, "\xc3\x84pfel \xe6\x97\xa5\xe6\x9c\xac", {"\xc3\x84pfel", " \xe6\x97\xa5\xe6\x9c\xac"}},
-    {"other numbers are numbers", SplitRule::smollm, "\xc2\xbd\xe2\x85\xab", {"\xc2\xbd", "\xe2\x85\xab"}},
-    {"combining marks are symbols", SplitRule::gpt2, "e\xcc\x81z", {"e", "\xcc\x81", "z"}},
-    {"no-break and ideographic spaces are spaces", SplitRule::gpt2, "a\xc2\xa0\xe3\x80\x80 b", {"a", "\xc2\xa0\xe3\x80\x80", " b"}},
-    {"NEL is a space",
-     SplitRule::gpt2,
-     "a\xc2\x85"
-     "b",
-     {"a", "\xc2\x85", "b"}},
-    {"zero-width space is a symbol",
-     SplitRule::gpt2,
-     "a\xe2\x80\x8b"
-     "b",
-     {"a", "\xe2\x80\x8b", "b"}},
-    {"broken UTF-8 is symbols, byte by byte",
-     SplitRule::gpt2,
-     "a\xff\xc3"
-     "b",
-     {"a", "\xff\xc3", "b"}},
-    {"surrogates and overlong forms are broken", SplitRule::gpt2, "\xed\xa0\x80\xc0\x80", {"\xed\xa0\x80\xc0\x80"}},
-    {"a character cut at the end is broken", SplitRule::gpt2, "a\xe6\x97", {"a", "\xe6\x97"}},
-};
-
-}  // namespace
-
-BOOST_DATA_TEST_CASE(splits, bdata::make(cases), c) {
-  std::vector<std::string_view> words;
-  split_words(c.split, c.text, words);
-  BOOST_TEST(std::vector<std::string>(words.begin(), words.end()) == c.words, boost::test_tools::per_element());
-}
 
 BOOST_AUTO_TEST_CASE(decodes_every_code_point_and_refuses_the_rest) {
   unsigned right = 0;
@@ -84,21 +25,46 @@ BOOST_AUTO_TEST_CASE(decodes_every_code_point_and_refuses_the_rest) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(words_of_any_bytes_make_up_the_text) {
-  std::mt19937 random(7);
-  for (int round = 0; round < 2000; ++round) {
-    std::string text;
-    for (unsigned i = random() % 40; i > 0; --i) text += random() % 3 == 0 ? " 'll\n9\xc3\xa9"[random() % 9] : static_cast<char>(random());
-    for (const SplitRule rule : {SplitRule::gpt2, SplitRule::smollm}) {
-      std::vector<std::string_view> words;
-      split_words(rule, text, words);
-      std::string joined;
-      bool empty = false;
-      for (const auto word : words) joined += word, empty = empty || word.empty();
-      BOOST_REQUIRE(joined == text);
-      BOOST_REQUIRE(!empty);
-    }
-  }
+namespace {
+
+void cut_in_twos(Characters piece, std::vector<std::size_t>& lengths) {
+  for (std::size_t at = 0; at < piece.size(); at += 2) lengths.push_back(std::min<std::size_t>(2, piece.size() - at));
+}
+
+void cut_first_off(Characters piece, std::vector<std::size_t>& lengths) {
+  lengths.push_back(1);
+  if (piece.size() > 1) lengths.push_back(piece.size() - 1);
+}
+
+std::vector<std::string> cut_by(std::vector<Cut> cuts, const std::string& text) {
+  std::vector<std::string_view> words = {"of before"};
+  split_words(cuts, text, words);
+  return {words.begin(), words.end()};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(each_cut_is_made_on_all_pieces_of_the_one_before) {
+  using Words = std::vector<std::string>;
+  BOOST_TEST(cut_by({}, "abc") == Words{"abc"}, boost::test_tools::per_element());
+  BOOST_TEST(cut_by({cut_in_twos}, "").empty());
+  BOOST_TEST(cut_by({cut_in_twos}, "ab\xc3\xa9xy") == (Words{"ab", "\xc3\xa9x", "y"}), boost::test_tools::per_element());
+  BOOST_TEST(cut_by({cut_first_off, cut_in_twos}, "abcde") == (Words{"a", "bc", "de"}), boost::test_tools::per_element());
+  BOOST_TEST(cut_by({cut_in_twos, cut_first_off}, "abcde") == (Words{"a", "b", "c", "d", "e"}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(classes_are_those_of_unicode) {
+  const auto all = [](std::u32string_view points, CharClass kind) {
+    for (const char32_t point : points) BOOST_TEST((char_class(point) == kind), "U+" << std::hex << static_cast<unsigned>(point));
+  };
+  all(U"aZ\u00b5\u01c5\u02b0\u00aa\u4e00\U00010400", CharClass::letter);
+  all(U"09\u00bd\u0663\u2167\u2460", CharClass::number);
+  all(U" \t\n\v\f\r\u0085\u00a0\u1680\u2000\u2028\u2029\u202f\u205f\u3000", CharClass::space);
+  all(U"\u0301\u0903\u20dd", CharClass::mark);
+  all(U"!\"#%&'()*,-./:;?@[\\]_{}\u00a1\u2014\u2019\u3002", CharClass::punctuation);
+  all(U"$+<=>^`|~\u00a3\u00b1\u02c2\u2192\U0001f600\ufffd", CharClass::symbol);
+  all(U"\x01\x7f\u200b\u00ad\ue000\U0010ffff", CharClass::other);
+  BOOST_TEST((char_class(not_a_character) == CharClass::symbol));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

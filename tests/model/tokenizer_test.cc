@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <random>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -157,6 +158,70 @@ BOOST_AUTO_TEST_CASE(decode_undoes_encode) {
   BOOST_TEST(ran == 6000U);
 }
 
+BOOST_AUTO_TEST_CASE(any_bytes_come_back_under_every_rule) {
+  std::istringstream names(split_rule_names());
+  unsigned ran = 0;
+  for (std::string name; std::getline(names >> std::ws, name, ',');) {
+    const auto tokenizer = tiny_bpe(name);
+    std::mt19937 random(5);
+    for (int round = 0; round < 60; ++round, ++ran) {
+      const std::string text = random_text(random, round % 2 == 0);
+      BOOST_REQUIRE_EQUAL(*tokenizer->decode(tokenizer->encode(text)), text);
+    }
+  }
+  BOOST_TEST(ran > 3000U);
+}
+
+BOOST_AUTO_TEST_CASE(files_that_name_no_rule_have_the_default_one) {
+  GgufWriter writer;
+  add_tiny_bpe(writer, "", "");
+  const auto without = load(writer);
+  // Punctuation is cut out first: both spaces before it are one word, which gpt-2 parts.
+  BOOST_TEST(without->encode("a  !").size() == 3U);
+  BOOST_TEST(tiny_bpe("gpt-2")->encode("a  !").size() == 4U);
+}
+
+// No merge makes "worl"; as a word it is a token all the same.
+BOOST_AUTO_TEST_CASE(whole_words_are_tokens_where_the_rule_says_so) {
+  const auto encode = [](const char* rule, const char* text) {
+    GgufWriter writer;
+    add_tiny_bpe(writer, rule, "", {"worl", "\xc4\xa0worl"});
+    return load(writer)->encode(text);
+  };
+  BOOST_TEST(encode("qwen2", "worl worl").size() > 2U);
+  BOOST_TEST(encode("llama-bpe", "worl worl").size() == 2U);
+  BOOST_TEST(encode("llama-bpe", "worlx").size() > 2U);
+}
+
+BOOST_AUTO_TEST_CASE(bos_and_eos_come_only_when_asked_for) {
+  GgufWriter writer;
+  add_tiny_bpe(writer, "gpt-2", "");
+  writer.add_bool("tokenizer.ggml.add_eos_token", true);
+  const auto both = load(writer);
+  const Ids plain = both->encode("the");
+  BOOST_TEST(plain == tiny_bpe("gpt-2")->encode("the"), boost::test_tools::per_element());
+  Ids want = plain;
+  want.insert(want.begin(), 1);
+  BOOST_TEST(both->encode("the", {.special = false, .bos = true}) == want, boost::test_tools::per_element());
+  BOOST_TEST(*both->encode_prompt("the") == plain, boost::test_tools::per_element());  // nothing goes behind a prompt
+  want.push_back(2);
+  BOOST_TEST(both->encode("the", {.special = false, .bos = true, .eos = true}) == want, boost::test_tools::per_element());
+  want.pop_back();
+  BOOST_TEST(tiny_bpe("gpt-2")->encode("the", {.special = false, .bos = true, .eos = true}) == want, boost::test_tools::per_element());
+}
+
+// A tokenizer that looked at all pairs for each join would take hours here.
+BOOST_AUTO_TEST_CASE(a_megabyte_without_spaces_is_encoded) {
+  std::mt19937 random(2);
+  std::string mixed;
+  while (mixed.size() < 1U << 20) mixed += "theinroldaw<\n"[random() % 13];
+  for (const std::string& text : {std::string(1U << 20, 'a'), std::string(1U << 20, '<'), mixed}) {
+    for (const auto& tokenizer : {tiny_spm(), tiny_bpe("gpt-2"), tiny_bpe("llama-bpe"), tiny_bpe("default")}) {
+      BOOST_TEST((*tokenizer->decode(tokenizer->encode(text, {.special = true})) == text));
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(prompts_get_bos_where_the_model_wants_it) {
   BOOST_TEST(tiny_spm()->encode_prompt("")->size() == 1U);
   BOOST_TEST(tiny_spm()->encode_prompt("the")->front() == 1);
@@ -195,9 +260,9 @@ BOOST_AUTO_TEST_CASE(refuses_what_it_cannot_do_by_name) {
   says(spm().add_i32s("tokenizer.ggml.token_type", odd), "token_type[0] = 9");
   says(spm().add_u32("tokenizer.ggml.unknown_token_id", 5), "unknown_token_id\" = 5");
   const auto bpe = [&] { return GgufWriter().add_string("tokenizer.ggml.model", "gpt2").add_strings("tokenizer.ggml.tokens", one); };
-  says(bpe().add_string("tokenizer.ggml.pre", "llama-bpe"), "\"llama-bpe\" is not supported");
+  says(bpe().add_string("tokenizer.ggml.pre", "no-such"), "\"no-such\" is not supported; known: default, gpt-2,");
   says(bpe().add_string("tokenizer.ggml.pre", "smollm"), "merges\" is missing");
-  says(bpe().add_string("tokenizer.ggml.pre", "smollm").add_strings("tokenizer.ggml.merges", one), "lacks a token for byte 0");
+  says(bpe().add_string("tokenizer.ggml.pre", "smollm").add_strings("tokenizer.ggml.merges", one), "lacks a token for byte 32");
   says(bpe()
            .add_string("tokenizer.ggml.pre", "smollm")
            .add_strings("tokenizer.ggml.merges", one)
@@ -207,7 +272,7 @@ BOOST_AUTO_TEST_CASE(refuses_what_it_cannot_do_by_name) {
 
 BOOST_AUTO_TEST_CASE(ids_equal_those_of_other_engines) {
   unsigned ran = 0;
-  for (const char* name : {"gpt-2", "llama-spm", "starcoder"}) {
+  for (const char* name : {"deepseek-llm", "gpt-2", "llama-spm", "starcoder"}) {
     if (const auto path = shared_path("golden/tokenizers/ggml-vocab-" + std::string(name) + ".gguf")) {
       BOOST_TEST(wrong_lines(*open(*path), *path, ran) == 0U, name);
     }
@@ -215,6 +280,9 @@ BOOST_AUTO_TEST_CASE(ids_equal_those_of_other_engines) {
   const auto model = default_model_path();
   if (const auto path = shared_path("golden/tokenizers/smollm2.json"); path && model)
     BOOST_TEST(wrong_cases(*open(*model), *path, ran) == 0U);
+  const auto gemma = stored_path("gemma3-270m/gemma-3-270m-q4_k_m.gguf");
+  if (const auto path = shared_path("golden/tokenizers/gemma3.json"); path && gemma)
+    BOOST_TEST(wrong_cases(*open(*gemma), *path, ran) == 0U);
   BOOST_TEST_MESSAGE("shared tokenizer cases: " << ran << (ran == 0 ? " (shared material absent)" : ""));
 }
 
