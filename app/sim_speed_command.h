@@ -9,8 +9,10 @@ namespace spillway::app {
 
 struct SimSpeedOptions {
   std::uint32_t nodes = 1000;
-  std::uint64_t requests = 200'000;
-  double rate = 0;  ///< requests per second and node; 0 = what fills 70 % of the pools
+  std::uint64_t requests = 0;  ///< 0 = those of `seconds`
+  std::uint32_t seconds = 60;  ///< of arrivals
+  std::uint32_t warm_up = 30;  ///< seconds: from then on the use of the pools is measured, and the pace of the loaded cluster
+  double rate = 0;             ///< requests per second and node; 0 = what fills 65 to 75 % of the pools
   std::uint64_t seed = 1;
   bool json = false;
 };

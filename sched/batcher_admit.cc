@@ -62,10 +62,9 @@ std::uint32_t BatcherState::held_tokens(const BatchChoice& c) const {
 }
 
 std::uint32_t BatcherState::tokens_to_come(const BatchStream& s, const BatchChoice& c) const {
-  if (s.request->prompt_only) return 0;
+  if (s.prompt_only) return 0;
   const auto service_class = std::min<std::size_t>(s.service_class(), classes - 1);
-  return answers_[service_class].remaining(static_cast<std::uint32_t>(c.tokens.size()), s.request->tokens_max,
-                                           limits.answer_quantile_permille);
+  return answers_[service_class].remaining(static_cast<std::uint32_t>(c.tokens.size()), s.tokens_max, limits.answer_quantile_permille);
 }
 
 }  // namespace spillway::sched

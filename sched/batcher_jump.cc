@@ -5,6 +5,7 @@
 
 #include "core/assert.h"
 #include "sched/batcher_state.h"
+#include "sched/fetch.h"
 
 namespace spillway::sched {
 
@@ -62,9 +63,19 @@ void BatcherState::outline_item(BatchStream& s, std::uint32_t choice, std::uint3
   outline.attended += attended_by(context, c.guesses);
 }
 
+void BatcherState::fetch_step() const {
+  for (const auto& e : scheduled_) fetch(&streams_[e.slot], 2);
+  for (const auto& e : scheduled_) {
+    const auto& s = streams_[e.slot];
+    fetch(&s.request->sampling.seed);
+    if (s.choices.size() == 1) fetch(s.choices[0].tokens.data() + s.choices[0].tokens.size());
+  }
+}
+
 void BatcherState::end_step(core::Duration elapsed, bool tell_late, Instant now, Actions& out) {
   SPILLWAY_ASSERT(in_flight_);
   in_flight_ = false;
+  fetch_step();
   std::uint32_t rows = 0;
   for (const auto& e : scheduled_) {
     const auto& c = streams_[e.slot].choices[e.choice];
@@ -132,7 +143,7 @@ JumpRoom BatcherState::jump_room(std::uint32_t steps_max) const {
   JumpRoom room{.steps = steps_max};
   for (const auto& [slot, choice] : scheduled_) {
     const auto& s = streams_[slot];
-    const auto left = s.request->tokens_max - static_cast<std::uint32_t>(s.choices[choice].tokens.size());
+    const auto left = s.tokens_max - static_cast<std::uint32_t>(s.choices[choice].tokens.size());
     room.steps = std::min(room.steps, left - 1);
   }
   const std::uint64_t available = ledger.available();
@@ -147,6 +158,7 @@ JumpRoom BatcherState::jump_room(std::uint32_t steps_max) const {
 
 void BatcherState::jump(std::span<const core::Duration> elapsed, Instant begun) {
   constexpr std::uint32_t none = 0xffffffffU;
+  fetch_step();
   const auto rows = static_cast<std::uint32_t>(scheduled_.size());
   // Choices by their row within a block, each list in the order of the step.
   std::array<std::uint32_t, block_tokens> first;
@@ -183,7 +195,7 @@ void BatcherState::jump(std::span<const core::Duration> elapsed, Instant begun) 
     auto& c = s.choices[choice];
     for (std::uint32_t j = 0; j < steps; ++j)
       c.tokens.push_back(counted_token(*s.request, choice, static_cast<std::uint32_t>(c.tokens.size())));
-    SPILLWAY_ASSERT(c.tokens.size() < s.request->tokens_max);
+    SPILLWAY_ASSERT(c.tokens.size() < s.tokens_max);
     c.computed += steps;
     c.untold += steps;
     queue_[s.queue_class].counters().charge_output(s.key.tenant, steps);

@@ -121,7 +121,7 @@ bool BatcherState::assign(std::uint32_t slot, std::uint32_t choice, std::uint32_
     if (block == core::no_block) return false;
     c.table.push_back(block);
   }
-  if (c.computed % block_tokens != 0) {
+  if (s.choices.size() > 1 && c.computed % block_tokens != 0) {  // only forks share a block that is not full
     auto& growing = c.table[c.computed / block_tokens];
     if (ledger.tables(growing) > 1) {  // the last sharer finds itself alone and keeps the original
       const auto block = allocate_or_preempt(slot, now, out);
@@ -395,7 +395,7 @@ void BatcherState::emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t
 void BatcherState::add_targets(const BatchStream& s, std::uint32_t choice, std::uint32_t slot) {
   const auto& c = s.choices[choice];
   const std::uint32_t end = c.computed + c.chunk;
-  if (end == s.known(c) && !s.request->prompt_only) targets_.push_back({slot, choice});
+  if (end == s.known(c) && !s.prompt_only) targets_.push_back({slot, choice});
   if (s.waiting == 0 || choice != s.leader || end != s.prompt()) return;
   for (std::uint32_t i = 0; i < s.choices.size(); ++i) {
     if (s.choices[i].waits && s.choices[i].tokens.empty()) targets_.push_back({slot, i});

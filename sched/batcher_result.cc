@@ -81,7 +81,7 @@ void BatcherState::take_token(std::uint32_t slot, std::uint32_t choice, const co
   const auto index = static_cast<std::uint32_t>(c.tokens.size());
   if (s.exporting) exports_.at(s.exporting).sampled = true;
   ++tokens_made_;
-  if (late && c.told_once && !s.exporting && token.finish == core::FinishReason::none && index + 1 < s.request->tokens_max) {
+  if (late && c.told_once && !s.exporting && token.finish == core::FinishReason::none && index + 1 < s.tokens_max) {
     c.tokens.push_back(token.token);
     ++c.untold;
     ++counters.tokens_generated;
@@ -91,15 +91,15 @@ void BatcherState::take_token(std::uint32_t slot, std::uint32_t choice, const co
   auto& run = untold_run(s, choice);
   auto& told = run.tokens.emplace_back(token);
   c.told_once = true;
-  if (told.finish == core::FinishReason::none && index + 1 >= s.request->tokens_max) told.finish = core::FinishReason::length;
+  if (told.finish == core::FinishReason::none && index + 1 >= s.tokens_max) told.finish = core::FinishReason::length;
   if (!told.is_end) c.tokens.push_back(told.token);
-  if (!s.request->prompt_only) {
+  if (!s.prompt_only) {
     ++counters.tokens_generated;
     queue_[s.queue_class].counters().charge_output(s.key.tenant, 1);
   }
   if (told.finish == core::FinishReason::none) return;
   c.finish = told.finish;
-  const bool whole = (c.finish == core::FinishReason::stop || c.finish == core::FinishReason::length) && !s.request->prompt_only;
+  const bool whole = (c.finish == core::FinishReason::stop || c.finish == core::FinishReason::length) && !s.prompt_only;
   if (whole) answers_[std::min<std::size_t>(s.service_class(), classes - 1)].record(static_cast<std::uint32_t>(c.tokens.size()));
   const auto available = ledger.available();
   release_table(c);
@@ -131,7 +131,7 @@ core::TokenRun& BatcherState::untold_run(BatchStream& s, std::uint32_t choice) {
 void BatcherState::end_prompt_only() {
   for (const auto& [slot, choice] : scheduled_) {
     const auto& s = streams_[slot];
-    if (s.state == StreamState::ending || !s.request->prompt_only) continue;
+    if (s.state == StreamState::ending || !s.prompt_only) continue;
     if (const auto& c = s.choices[choice]; c.over() || c.computed < s.known(c)) continue;
     core::TokenOut end;  // says that it is over, and counts as no token
     end.is_end = true;

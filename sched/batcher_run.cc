@@ -141,7 +141,7 @@ void BatcherState::on_run(const core::Run& run, Instant now, Actions& out) {
   if (plain_) {
     while (held < s.prompt_names.size() && ledger.find(s.prompt_names[held]) != core::no_block) ++held;
   } else {
-    held = group_hits(s, s.choices.front(), static_cast<std::uint32_t>(s.prompt_names.size()));
+    held = group_hits(s, s.choices[0], static_cast<std::uint32_t>(s.prompt_names.size()));
   }
   s.accepted = {.key = s.key,
                 .epoch = s.epoch,

@@ -59,7 +59,7 @@ std::uint32_t BatcherState::create(const core::Run& run, Instant now) {
   s.epoch = run.epoch;
   s.owner = run.owner;
   s.owner_box = owner_box(run.owner);
-  s.request = run.request;
+  s.set_request(run.request);
   s.arrival = next_arrival_++;
   const std::uint32_t in_prompt = s.prompt() / block_tokens;
   s.prompt_names.assign(run.prompt_names.begin(), run.prompt_names.begin() + std::min<std::size_t>(in_prompt, run.prompt_names.size()));
@@ -71,7 +71,7 @@ std::uint32_t BatcherState::create(const core::Run& run, Instant now) {
     c.sequence = {next_sequence_++};
     c.more.resize(groups_.size() - 1);
     const auto& names = run.choices[i].names;
-    const std::size_t names_max = (s.prompt() + s.request->tokens_max) / block_tokens - in_prompt;  // of the whole answer
+    const std::size_t names_max = (s.prompt() + s.tokens_max) / block_tokens - in_prompt;  // of the whole answer
     c.names.assign(names.begin(), names.begin() + std::min(names_max, names.size()));
     if (!c.over()) ++s.unfinished;
   }
@@ -162,8 +162,10 @@ void BatcherState::release_table(BatchChoice& choice) {
     table.clear();
   }
   // Last block first: of a cached prefix the tail is then evicted before the head, which is of use to more.
-  for (auto it = choice.table.rbegin(); it != choice.table.rend(); ++it) {
-    if (*it != core::no_block) ledger.drop_table(*it);
+  constexpr std::size_t ahead = 8;
+  for (std::size_t i = choice.table.size(); i > 0; --i) {
+    if (i > ahead && choice.table[i - 1 - ahead] != core::no_block) ledger.fetch_block(choice.table[i - 1 - ahead]);
+    if (choice.table[i - 1] != core::no_block) ledger.drop_table(choice.table[i - 1]);
   }
   choice.table.clear();
   choice.computed = 0;
@@ -174,7 +176,10 @@ void BatcherState::close_sequence(const BatchStream& s, const BatchChoice& choic
 }
 
 void BatcherState::name_filled(BatchStream& s, BatchChoice& choice, std::uint32_t from_row, std::uint32_t to_row) {
-  for (std::uint32_t b = from_row / block_tokens; b < to_row / block_tokens; ++b) {
+  constexpr std::uint32_t ahead = 6;
+  const std::uint32_t end = to_row / block_tokens;
+  for (std::uint32_t b = from_row / block_tokens; b < end; ++b) {
+    if (b + ahead < end) ledger.fetch_name(s.name_at(choice, b + ahead));
     const auto name = s.name_at(choice, b);
     if (!name) continue;
     if (plain_) {
@@ -243,12 +248,20 @@ void BatcherState::post(core::NodeId to, core::Message&& message, Actions& out) 
 }
 
 void BatcherState::flush_names(Actions& out) {
+  const auto added = ledger.added_names();
+  const auto removed = ledger.removed_names();
+  if (added.empty() && removed.empty()) return;
   BatcherCore::NamesChanged changed;
-  for (const auto& name : ledger.added_names()) {
-    if (ledger.find(name) != core::no_block) changed.added.push_back(name);
-  }
-  for (const auto& name : ledger.removed_names()) {
-    if (ledger.find(name) == core::no_block) changed.removed.push_back(name);
+  if (added.empty() || removed.empty()) {  // then what came is there, and what went is not
+    changed.added.assign(added.begin(), added.end());
+    changed.removed.assign(removed.begin(), removed.end());
+  } else {
+    for (const auto& name : added) {
+      if (ledger.find(name) != core::no_block) changed.added.push_back(name);
+    }
+    for (const auto& name : removed) {
+      if (ledger.find(name) == core::no_block) changed.removed.push_back(name);
+    }
   }
   ledger.clear_changes();
   if (!changed.added.empty() || !changed.removed.empty()) out.emplace_back(std::move(changed));

@@ -15,6 +15,7 @@
 #include "sched/batcher_core.h"
 #include "sched/block_ledger.h"
 #include "sched/class_queue.h"
+#include "sched/few.h"
 #include "sched/step_budget.h"
 #include "sched/step_time.h"
 
@@ -29,24 +30,23 @@ constexpr std::uint32_t blocks_for(std::uint32_t rows) {
   return (rows + core::block_tokens - 1) / core::block_tokens;
 }
 
-/// One choice of a stream. `computed` rows of its positions lie in the blocks of `table`.
+/// One choice of a stream. `computed` rows of its positions lie in the blocks of `table`. What every step looks at stands first.
 struct BatchChoice {
-  std::vector<core::TokenId> tokens;   ///< generated so far
-  std::vector<core::BlockName> names;  ///< of blocks floor(prompt / 16) and on, as far as known
-  core::FinishReason finish = core::FinishReason::none;
-  core::SequenceId sequence;
-  std::vector<BlockId> table;              ///< may reach beyond `computed`: blocks set aside for the prompt
-  std::vector<std::vector<BlockId>> more;  ///< tables of the KV groups behind the first; no_block: released, or not there
   std::uint32_t computed = 0;
-  std::uint32_t chunk = 0;     ///< rows in the step being planned or in flight
-  std::uint32_t guesses = 0;   ///< rows behind these that the worker may fill with tokens it guesses; at most tokens_per_step_max - 1
-  std::uint32_t exported = 0;  ///< rows whose blocks the running export has told, but for growth in the last of them
-  BlockId copy_from = core::no_block;   ///< copy on write in the step being planned or in flight
-  std::vector<core::BlockCopy> copies;  ///< the same where there are other groups than one of full attention
-  bool waits = false;                   ///< until the stream's leader has computed the prompt
-  // Of bodies that tell late (batcher_jump.h).
-  bool told_once = false;    ///< the owner had a token of this Run
-  std::uint32_t untold = 0;  ///< tokens at the end that the owner has not been told
+  std::uint32_t chunk = 0;  ///< rows in the step being planned or in flight
+  core::FinishReason finish = core::FinishReason::none;
+  bool waits = false;                  ///< until the stream's leader has computed the prompt
+  bool told_once = false;              ///< of bodies that tell late (batcher_jump.h): the owner had a token of this Run
+  std::uint32_t untold = 0;            ///< likewise: tokens at the end that the owner has not been told
+  BlockId copy_from = core::no_block;  ///< copy on write in the step being planned or in flight
+  std::uint32_t exported = 0;          ///< rows whose blocks the running export has told, but for growth in the last of them
+  std::uint32_t guesses = 0;           ///< rows behind these that the worker may fill with tokens it guesses; at most tokens_per_step_max - 1
+  std::vector<core::TokenId> tokens;   ///< generated so far
+  std::vector<BlockId> table;          ///< may reach beyond `computed`: blocks set aside for the prompt
+  core::SequenceId sequence;
+  std::vector<core::BlockName> names;      ///< of blocks floor(prompt / 16) and on, as far as known
+  std::vector<std::vector<BlockId>> more;  ///< tables of the KV groups behind the first; no_block: released, or not there
+  std::vector<core::BlockCopy> copies;     ///< copies on write where there are other groups than one of full attention
 
   bool over() const { return finish != core::FinishReason::none; }
   bool copying() const { return copy_from != core::no_block || !copies.empty(); }
@@ -63,34 +63,49 @@ enum class StreamState : std::uint8_t {
   ending,  ///< over, but the step in flight still uses its blocks
 };
 
-struct BatchStream {
+/// What every step looks at stands first, so that a step of many streams fetches little of each.
+struct alignas(64) BatchStream {
   StreamState state = StreamState::unused;
-  StreamKey key;
-  Epoch epoch;
-  core::NodeId owner;
-  std::uint32_t owner_box = 0;
-  std::shared_ptr<const core::Request> request;
-  std::vector<BatchChoice> choices;
-  std::vector<core::BlockName> prompt_names;
-  Instant deadline = core::never;
-  Instant climb_at{};  ///< queued: when it climbs to the next class
-  std::uint64_t arrival = 0;
-  std::uint64_t admitted = 0;    ///< order of admission; 0 = still in the queue
   std::uint8_t queue_class = 0;  ///< effective class in the queue; the one it was admitted from
   bool overdue = false;          ///< queued in the first class for as long as a class takes: goes before all deadlines of its tenant
   bool opened = false;           ///< the worker knows its sequences
   bool in_flight = false;        ///< has rows in the step in flight
   bool was_held = false;         ///< and may be frozen since
+  // Of its request.
+  core::ServiceClass request_class = core::ServiceClass::interactive;
+  bool prompt_only = false;
+  std::uint32_t prompt_tokens = 0;
+  std::uint32_t tokens_max = 0;
   std::uint32_t unfinished = 0;  ///< choices
   std::uint32_t waiting = 0;     ///< choices that wait for the leader
   std::uint32_t leader = 0;      ///< computes the prompt for those that wait
-  TransferId exporting;          ///< zero: none
-  core::RunAccepted accepted;    ///< as told, for repetition
+  std::uint32_t owner_box = 0;
+  std::shared_ptr<const core::Request> request;
+  TransferId exporting;  ///< zero: none
+  Few<BatchChoice> choices;
 
-  std::uint32_t prompt() const { return static_cast<std::uint32_t>(request->prompt.size()); }
+  std::uint64_t admitted = 0;  ///< order of admission; 0 = still in the queue
+
+  StreamKey key;
+  Epoch epoch;
+  core::NodeId owner;
+  std::vector<core::BlockName> prompt_names;
+  Instant deadline = core::never;
+  Instant climb_at{};  ///< queued: when it climbs to the next class
+  std::uint64_t arrival = 0;
+  core::RunAccepted accepted;  ///< as told, for repetition
+
+  void set_request(std::shared_ptr<const core::Request> of) {
+    request = std::move(of);
+    request_class = request->service_class;
+    prompt_only = request->prompt_only;
+    prompt_tokens = static_cast<std::uint32_t>(request->prompt.size());
+    tokens_max = request->tokens_max;
+  }
+  std::uint32_t prompt() const { return prompt_tokens; }
   /// Rows still to be computed before each choice's next token.
   std::uint64_t rows_left() const;
-  std::uint8_t service_class() const { return static_cast<std::uint8_t>(request->service_class); }
+  std::uint8_t service_class() const { return static_cast<std::uint8_t>(request_class); }
   QueueKey queue_key(std::uint32_t slot) const { return {overdue ? Instant{} : deadline, arrival, slot}; }
   /// Prompt and generated tokens of a choice.
   std::uint32_t known(const BatchChoice& c) const { return prompt() + static_cast<std::uint32_t>(c.tokens.size()); }
@@ -274,6 +289,8 @@ class BatcherState {
   void expire(Instant now, Actions& out);
 
   // batcher_jump.cc
+  /// Of the streams of the step, what its end looks at.
+  void fetch_step() const;
   void outline_item(BatchStream& s, std::uint32_t choice, std::uint32_t slot, StepOutline& outline);
   /// The decodes in flight are all that runs, and the next step would be of the same.
   bool steady() const;

@@ -24,13 +24,25 @@ core::BlockId BlockLedger::allocate() {
     block = lru_oldest_;
     if (block == core::no_block) return core::no_block;
     take_from_cache(block);
-    index_.erase(blocks_[block].name);
-    removed_.push_back(blocks_[block].name);
-    blocks_[block].name = {};
+    fetch_evictable();
+    removed_.push_back(index_.name(block));
+    index_.erase(block);
+    blocks_[block].named = 0;
   }
   blocks_[block].tables = 1;
   ++allocated_;
   return block;
+}
+
+/// Those that are evicted next, if more blocks are wanted.
+void BlockLedger::fetch_evictable() const {
+  const core::BlockId next = lru_oldest_;
+  if (next == core::no_block) return;
+  index_.fetch_place(index_.name(next));
+  const core::BlockId then = blocks_[next].next;
+  if (then == core::no_block) return;
+  fetch(&blocks_[then]);
+  fetch(&index_.name(then));
 }
 
 void BlockLedger::take_from_cache(core::BlockId block) {
@@ -43,7 +55,7 @@ void BlockLedger::take_from_cache(core::BlockId block) {
 
 void BlockLedger::add_table(core::BlockId block) {
   if (!held(block)) {
-    SPILLWAY_ASSERT(blocks_[block].name);
+    SPILLWAY_ASSERT(blocks_[block].named);
     take_from_cache(block);
   }
   ++blocks_[block].tables;
@@ -51,7 +63,7 @@ void BlockLedger::add_table(core::BlockId block) {
 
 void BlockLedger::add_pin(core::BlockId block) {
   if (!held(block)) {
-    SPILLWAY_ASSERT(blocks_[block].name);
+    SPILLWAY_ASSERT(blocks_[block].named);
     take_from_cache(block);
   }
   ++blocks_[block].pins;
@@ -71,7 +83,7 @@ void BlockLedger::drop_pin(core::BlockId block) {
 
 void BlockLedger::settle(core::BlockId block) {
   if (held(block)) return;
-  if (!blocks_[block].name) return push_free(block);
+  if (!blocks_[block].named) return push_free(block);
   blocks_[block].previous = lru_newest_;
   (lru_newest_ == core::no_block ? lru_oldest_ : blocks_[lru_newest_].next) = block;
   lru_newest_ = block;
@@ -80,16 +92,16 @@ void BlockLedger::settle(core::BlockId block) {
 
 void BlockLedger::set_name(core::BlockId block, const core::BlockName& name) {
   SPILLWAY_ASSERT(held(block));
-  if (blocks_[block].name || !index_.insert(name, block)) return;
-  blocks_[block].name = name;
+  if (blocks_[block].named || !index_.insert(name, block)) return;
+  blocks_[block].named = 1;
   added_.push_back(name);
 }
 
 std::vector<core::BlockName> BlockLedger::names() const {
   std::vector<core::BlockName> result;
   result.reserve(index_.size());
-  for (const auto& block : blocks_) {
-    if (block.name) result.push_back(block.name);
+  for (core::BlockId b = 0; b < total(); ++b) {
+    if (blocks_[b].named) result.push_back(index_.name(b));
   }
   return result;
 }
@@ -98,7 +110,7 @@ void BlockLedger::reset() {
   free_head_ = lru_oldest_ = lru_newest_ = core::no_block;
   free_ = cached_ = 0;
   for (core::BlockId b = total(); b > 0; --b) {
-    if (blocks_[b - 1].name) removed_.push_back(blocks_[b - 1].name);
+    if (blocks_[b - 1].named) removed_.push_back(index_.name(b - 1));
     blocks_[b - 1] = {};
     push_free(b - 1);
   }
@@ -115,14 +127,14 @@ void BlockLedger::check(std::span<const std::uint32_t> tables, std::span<const s
   std::vector<std::uint8_t> seen(blocks_.size(), 0);
   std::uint32_t free_found = 0;
   for (auto b = free_head_; b != core::no_block; b = blocks_[b].next) {
-    SPILLWAY_ASSERT(!seen[b] && !held(b) && !blocks_[b].name);
+    SPILLWAY_ASSERT(!seen[b] && !held(b) && !blocks_[b].named);
     seen[b] = 1;
     ++free_found;
   }
   std::uint32_t cached_found = 0;
   auto previous = core::no_block;
   for (auto b = lru_oldest_; b != core::no_block; b = blocks_[b].next) {
-    SPILLWAY_ASSERT(!seen[b] && !held(b) && blocks_[b].name && blocks_[b].previous == previous);
+    SPILLWAY_ASSERT(!seen[b] && !held(b) && blocks_[b].named && blocks_[b].previous == previous);
     seen[b] = 1;
     previous = b;
     ++cached_found;
@@ -132,9 +144,10 @@ void BlockLedger::check(std::span<const std::uint32_t> tables, std::span<const s
   for (core::BlockId b = 0; b < total(); ++b) {
     SPILLWAY_ASSERT(blocks_[b].tables == tables[b] && blocks_[b].pins == pins[b]);
     SPILLWAY_ASSERT(static_cast<bool>(seen[b]) != held(b));  // free, cached or held: exactly one
-    if (!blocks_[b].name) continue;
+    SPILLWAY_ASSERT(static_cast<bool>(blocks_[b].named) == static_cast<bool>(index_.name(b)));
+    if (!blocks_[b].named) continue;
     ++named;
-    SPILLWAY_ASSERT(index_.find(blocks_[b].name) == b);
+    SPILLWAY_ASSERT(index_.find(index_.name(b)) == b);
   }
   SPILLWAY_ASSERT(named == index_.size());
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/ids.h"
+#include "sched/fetch.h"
 #include "sched/prefix_index.h"
 
 namespace spillway::sched {
@@ -32,10 +33,14 @@ class BlockLedger {
   void set_name(core::BlockId block, const core::BlockName& name);
   /// The block that holds this name, or core::no_block.
   core::BlockId find(const core::BlockName& name) const { return index_.find(name); }
-  const core::BlockName& name(core::BlockId block) const { return blocks_[block].name; }
+  const core::BlockName& name(core::BlockId block) const { return index_.name(block); }
   std::uint32_t tables(core::BlockId block) const { return blocks_[block].tables; }
   std::uint32_t pins(core::BlockId block) const { return blocks_[block].pins; }
-  bool cached(core::BlockId block) const { return !held(block) && blocks_[block].name; }
+  bool cached(core::BlockId block) const { return !held(block) && blocks_[block].named; }
+
+  /// What is to be asked about soon (fetch.h).
+  void fetch_block(core::BlockId block) const { fetch(&blocks_[block]); }
+  void fetch_name(const core::BlockName& name) const { index_.fetch_place(name); }
 
   /// Blocks handed out by `allocate` since ever.
   std::uint64_t allocated() const { return allocated_; }
@@ -61,14 +66,15 @@ class BlockLedger {
 
  private:
   struct Block {
-    core::BlockName name;  // zero: none
     std::uint32_t tables = 0;
-    std::uint32_t pins = 0;
+    std::uint32_t pins : 31 = 0;
+    std::uint32_t named : 1 = 0;          // its name is in the index
     core::BlockId next = core::no_block;  // in the free list or the LRU list
     core::BlockId previous = core::no_block;
   };
 
   bool held(core::BlockId block) const { return blocks_[block].tables + blocks_[block].pins > 0; }
+  void fetch_evictable() const;
   void take_from_cache(core::BlockId block);
   void settle(core::BlockId block);  // after a reference was dropped
   void push_free(core::BlockId block);

@@ -37,8 +37,7 @@ StreamNames StreamNames::stand_ins(std::span<const core::BlockName> names, std::
   return made;
 }
 
-bool StreamNames::add(std::uint32_t choice, core::TokenId token) {
-  if (known_ahead_) return false;
+bool StreamNames::add_token(std::uint32_t choice, core::TokenId token) {
   Choice& c = choices_[choice];
   c.tail.push_back(token);
   if (c.tail.size() < block_tokens) return false;

@@ -23,7 +23,7 @@ class StreamNames {
   static StreamNames stand_ins(std::span<const core::BlockName> names, std::size_t prompt_tokens, std::string_view adapter = {});
 
   /// The next generated token of a choice. True when it filled a block: its name is the last of `choice(c)`.
-  bool add(std::uint32_t choice, core::TokenId token);
+  bool add(std::uint32_t choice, core::TokenId token) { return !known_ahead_ && add_token(choice, token); }
 
   const std::vector<core::BlockName>& prompt() const { return prompt_; }
   const std::vector<core::BlockName>& choice(std::uint32_t choice) const { return choices_[choice].names; }
@@ -35,6 +35,8 @@ class StreamNames {
     std::vector<core::BlockName> names;
     std::vector<core::TokenId> tail;  ///< tokens since the last full block, fewer than 16
   };
+  bool add_token(std::uint32_t choice, core::TokenId token);
+
   core::TenantSecret secret_{};
   bool known_ahead_ = false;
   std::uint64_t salt_ = 0;

@@ -15,13 +15,19 @@ bool ref_below(const ModelReplica& entry, core::ReplicaRef ref) {
 
 }  // namespace
 
+NodeView& NodeViews::view_of(core::NodeId node) {
+  NodeView*& view = index_[node];
+  if (view == nullptr) view = &nodes_[node];
+  return *view;
+}
+
 void NodeViews::expect(core::NodeId node, std::string name) {
-  nodes_[node].name = std::move(name);
+  view_of(node).name = std::move(name);
   expected_.insert(node.value);
 }
 
 void NodeViews::on_up(core::NodeId node, core::Incarnation incarnation, Instant now) {
-  NodeView& view = nodes_[node];
+  NodeView& view = view_of(node);
   view.up = true;
   view.suspect = false;
   view.reported = false;
@@ -32,7 +38,7 @@ void NodeViews::on_up(core::NodeId node, core::Incarnation incarnation, Instant 
 }
 
 void NodeViews::on_down(core::NodeId node) {
-  NodeView& view = nodes_[node];
+  NodeView& view = view_of(node);
   for (const auto& [index, replica] : view.replicas) unlist(replica.report.model, {node, index});
   view.up = view.suspect = view.reported = false;
   view.replicas.clear();
@@ -40,7 +46,7 @@ void NodeViews::on_down(core::NodeId node) {
 }
 
 void NodeViews::on(const core::Report& report, Instant now) {
-  NodeView& view = nodes_[report.node];
+  NodeView& view = view_of(report.node);
   if (!view.up) return;
   if (!report.name.empty()) view.name = report.name;
   view.reported = true;
@@ -67,13 +73,16 @@ void NodeViews::on(const core::Announce& announce) {
   if (node == nullptr || !node->up) return;
   ReplicaView& replica = node->replicas[announce.replica.index];
   if (announce.full) replica.names.clear();
-  for (const core::BlockName& name : announce.removed) replica.names.erase(name);
-  for (const core::BlockName& name : announce.added) replica.names.insert(name);
+  replica.names.erase(announce.removed);
+  replica.names.insert(announce.added);
 }
 
 void NodeViews::list_by_model(NodeView& node, core::ReplicaRef ref, ReplicaView& replica, const core::ReplicaReport& told) {
   const core::ReplicaReport& before = replica.report;
+  if (replica.listed && before.model == told.model && before.context_max == told.context_max && before.blocks_total == told.blocks_total)
+    return;
   if (before.model != told.model) unlist(before.model, ref);
+  replica.listed = static_cast<bool>(told.model);
   if (!told.model) return;
   ModelReplicas& model = models_[told.model];
   const auto at = std::lower_bound(model.list.begin(), model.list.end(), ref, ref_below);
@@ -155,13 +164,13 @@ void NodeViews::advance(core::ReplicaRef ref, Instant now, std::uint32_t step_to
 }
 
 NodeView* NodeViews::find(core::NodeId node) {
-  const auto it = nodes_.find(node);
-  return it == nodes_.end() ? nullptr : &it->second;
+  const auto it = index_.find(node);
+  return it == index_.end() ? nullptr : it->second;
 }
 
 const NodeView* NodeViews::find(core::NodeId node) const {
-  const auto it = nodes_.find(node);
-  return it == nodes_.end() ? nullptr : &it->second;
+  const auto it = index_.find(node);
+  return it == index_.end() ? nullptr : it->second;
 }
 
 ReplicaView* NodeViews::find(core::ReplicaRef replica) {
@@ -228,6 +237,18 @@ void NodeViews::settled(core::ReplicaRef ref, const StreamKey& key) {
   replica->in_flight.erase(it);
 }
 
+void NodeViews::came(core::NodeId node, const StreamKey& key) {
+  auto& placed = view_of(node).placed;
+  const auto at = std::lower_bound(placed.begin(), placed.end(), key);
+  if (at == placed.end() || *at != key) placed.insert(at, key);
+}
+
+void NodeViews::left(core::NodeId node, const StreamKey& key) {
+  auto& placed = view_of(node).placed;
+  const auto at = std::lower_bound(placed.begin(), placed.end(), key);
+  if (at != placed.end() && *at == key) placed.erase(at);
+}
+
 bool NodeViews::complete() const {
   return std::all_of(nodes_.begin(), nodes_.end(), [this](const auto& entry) {
     return !expected_.contains(entry.first.value) || (entry.second.up && entry.second.reported);
@@ -236,28 +257,18 @@ bool NodeViews::complete() const {
 
 std::uint64_t NodeViews::cached_tokens(const ReplicaView& replica, const std::vector<core::BlockName>& prompt,
                                        const std::vector<const std::vector<core::BlockName>*>& choices) {
-  const auto run = [&](const std::vector<core::BlockName>& names) {
-    std::uint64_t hits = 0;
-    while (hits < names.size() && replica.names.contains(names[hits])) ++hits;
-    return hits;
-  };
-  std::uint64_t hits = run(prompt);
+  std::uint64_t hits = replica.names.run(prompt);
   if (hits == prompt.size()) {
-    for (const auto* names : choices) hits += run(*names);
+    for (const auto* names : choices) hits += replica.names.run(*names);
   }
   return hits * core::block_tokens;
 }
 
 std::uint64_t NodeViews::cached_tokens(const ReplicaView& replica, const StreamNames& names, std::uint32_t choices) {
   if (replica.names.empty()) return 0;
-  const auto run = [&](const std::vector<core::BlockName>& list) {
-    std::uint64_t hits = 0;
-    while (hits < list.size() && replica.names.contains(list[hits])) ++hits;
-    return hits;
-  };
-  std::uint64_t hits = run(names.prompt());
+  std::uint64_t hits = replica.names.run(names.prompt());
   if (hits == names.prompt().size()) {
-    for (std::uint32_t c = 0; c < choices; ++c) hits += run(names.choice(c));
+    for (std::uint32_t c = 0; c < choices; ++c) hits += replica.names.run(names.choice(c));
   }
   return hits * core::block_tokens;
 }

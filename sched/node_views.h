@@ -4,11 +4,13 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 #include "core/client_messages.h"
 #include "core/messages.h"
+#include "sched/name_set.h"
 #include "sched/names.h"
 #include "sched/predicted_time.h"
 
@@ -26,7 +28,8 @@ struct Dispatch {
 
 struct ReplicaView {
   core::ReplicaReport report;
-  std::unordered_set<core::BlockName> names;  ///< looked up, never iterated
+  NameSet names;
+  bool listed = false;  ///< among the replicas of its model
   std::map<StreamKey, Dispatch> in_flight;
   std::uint64_t tokens_in_flight = 0;
   std::uint32_t blocks_in_flight = 0;
@@ -48,6 +51,7 @@ struct NodeView {
   Instant reported_at{};
   core::Report report;
   std::map<std::uint32_t, ReplicaView> replicas;
+  std::vector<StreamKey> placed;  ///< streams of this router that are there, by key
 };
 
 /// A replica where it is found without a search. Valid until its node goes down.
@@ -105,6 +109,9 @@ class NodeViews {
   void sent(core::ReplicaRef replica, const StreamKey& key, const Dispatch& dispatch);
   void accepted(core::ReplicaRef replica, const StreamKey& key, std::uint64_t report);
   void settled(core::ReplicaRef replica, const StreamKey& key);
+  /// A stream of this router runs at the node, or no longer does.
+  void came(core::NodeId node, const StreamKey& key);
+  void left(core::NodeId node, const StreamKey& key);
   /// Every node of the cluster file is up and has reported, so what nobody serves does not exist.
   bool complete() const;
 
@@ -123,11 +130,14 @@ class NodeViews {
     Instant at{};
     std::uint32_t permille = 0;
   };
+  /// Made when it is not there.
+  NodeView& view_of(core::NodeId node);
   /// The replica's report is about to say `told`.
   void list_by_model(NodeView& node, core::ReplicaRef ref, ReplicaView& replica, const core::ReplicaReport& told);
   void unlist(core::ModelId model, core::ReplicaRef ref);
 
   std::map<core::NodeId, NodeView> nodes_;
+  std::unordered_map<core::NodeId, NodeView*> index_;  ///< of nodes_; looked up, never iterated
   std::map<core::ModelId, ModelReplicas> models_;
   std::map<core::ModelId, Saturation> saturations_;  ///< of models with many replicas
   std::unordered_set<std::uint64_t> expected_;       ///< counted and looked up, never iterated

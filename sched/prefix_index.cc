@@ -8,49 +8,53 @@
 namespace spillway::sched {
 
 PrefixIndex::PrefixIndex(std::uint32_t blocks_max)
-    : entries_(std::bit_ceil(std::max<std::size_t>(16, std::size_t{blocks_max} * 2))), mask_(entries_.size() - 1) {}
+    : places_(std::bit_ceil(std::max<std::size_t>(16, std::size_t{blocks_max} + blocks_max / 2))),
+      names_(blocks_max),
+      mask_(places_.size() - 1) {}
 
-std::size_t PrefixIndex::home(const core::BlockName& name) const {
-  const std::uint64_t mixed = (name.hi ^ (name.lo * 0x9e3779b97f4a7c15ULL)) * 0xc2b2ae3d27d4eb4fULL;
-  return static_cast<std::size_t>(mixed >> 29) & mask_;
-}
-
-std::size_t PrefixIndex::place(const core::BlockName& name) const {
-  std::size_t i = home(name);
-  while (entries_[i].block != core::no_block && entries_[i].name != name) i = (i + 1) & mask_;
+std::size_t PrefixIndex::place(const core::BlockName& name, std::uint32_t hash) const {
+  std::size_t i = hash & mask_;
+  while (places_[i].block != core::no_block && (places_[i].hash != hash || names_[places_[i].block] != name)) i = (i + 1) & mask_;
   return i;
 }
 
 core::BlockId PrefixIndex::find(const core::BlockName& name) const {
-  return entries_[place(name)].block;
+  return places_[place(name, hash_of(name))].block;
 }
 
 bool PrefixIndex::insert(const core::BlockName& name, core::BlockId block) {
-  SPILLWAY_ASSERT(name);
-  SPILLWAY_ASSERT(size_ * std::size_t{2} <= mask_);  // at most one name a block, so half the places stay empty
-  auto& entry = entries_[place(name)];
-  if (entry.block != core::no_block) return false;
-  entry = {name, block};
+  SPILLWAY_ASSERT(name && block < names_.size() && !names_[block]);  // at most one name a block, so a third of the places stay empty
+  const std::uint32_t hash = hash_of(name);
+  auto& at = places_[place(name, hash)];
+  if (at.block != core::no_block) return false;
+  at = {hash, block};
+  names_[block] = name;
   ++size_;
   return true;
 }
 
-void PrefixIndex::erase(const core::BlockName& name) {
-  std::size_t hole = place(name);
-  SPILLWAY_ASSERT(entries_[hole].block != core::no_block);
-  // Backward shift: pull up each later entry of the run whose home does not lie between the hole and itself.
-  for (std::size_t i = (hole + 1) & mask_; entries_[i].block != core::no_block; i = (i + 1) & mask_) {
-    const std::size_t from_home = (i - home(entries_[i].name)) & mask_;
+void PrefixIndex::erase(core::BlockId block) {
+  SPILLWAY_ASSERT(names_[block]);
+  std::size_t hole = hash_of(names_[block]) & mask_;
+  while (places_[hole].block != block) {
+    SPILLWAY_ASSERT(places_[hole].block != core::no_block);
+    hole = (hole + 1) & mask_;
+  }
+  // Backward shift: pull up each later place of the run whose home does not lie between the hole and itself.
+  for (std::size_t i = (hole + 1) & mask_; places_[i].block != core::no_block; i = (i + 1) & mask_) {
+    const std::size_t from_home = (i - places_[i].hash) & mask_;
     if (from_home < ((i - hole) & mask_)) continue;
-    entries_[hole] = entries_[i];
+    places_[hole] = places_[i];
     hole = i;
   }
-  entries_[hole] = {};
+  places_[hole] = {};
+  names_[block] = {};
   --size_;
 }
 
 void PrefixIndex::clear() {
-  std::fill(entries_.begin(), entries_.end(), Entry{});
+  std::fill(places_.begin(), places_.end(), Place{});
+  std::fill(names_.begin(), names_.end(), core::BlockName{});
   size_ = 0;
 }
 

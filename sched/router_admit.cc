@@ -236,7 +236,9 @@ void RouterState::begin(const RouterCore::Admit& admit, const LadderStep& step, 
       const core::ChoiceState& had = admit.resume.choices[c];
       RouterChoice& choice = s.choices[c];
       for (const core::TokenId token : had.tokens) {
-        choice.tokens.emplace_back().token = token;
+        core::TokenOut had_token;
+        had_token.token = token;
+        choice.tokens.push_back(had_token);
         s.names.add(c, token);
       }
       choice.told = choice.tokens.size();
@@ -247,9 +249,9 @@ void RouterState::begin(const RouterCore::Admit& admit, const LadderStep& step, 
   s.request = request;
   if (const auto known = fit(s); !known) return refuse(admit, known.error(), out);
   count_rungs(key.tenant, step);
-  RouterStream& stream = streams.emplace(key, std::move(s)).first->second;
+  RouterStream& stream = streams.insert(std::move(s));
   if (!stream.deferred) waiting_.insert(wait_key(stream));
-  by_client_[admit.client].insert(key);
+  by_client_[admit.client].push_back(key);
   ++by_tenant_[key.tenant];
   if (!supersede(stream, admit.resumed, now, out)) return;
   if (stream.over()) {
@@ -307,12 +309,9 @@ void RouterState::attach(RouterStream& s, const RouterCore::Admit& admit, Instan
                                           core::Failed{s.key.request, Errc::already_exists, "another request runs under this id", {}}});
     return;
   }
-  if (const auto it = by_client_.find(s.client); it != by_client_.end()) {
-    it->second.erase(s.key);
-    if (it->second.empty()) by_client_.erase(it);
-  }
+  drop_client(s);
   s.client = admit.client;
-  by_client_[s.client].insert(s.key);
+  by_client_[s.client].push_back(s.key);
   if (s.accepted_told) {
     const ReplicaView* replica = views.find(s.place);
     out.emplace_back(RouterCore::ToClient{s.client, s.key, accepted(s, replica == nullptr ? std::string{} : replica->report.isa)});
@@ -323,7 +322,7 @@ void RouterState::attach(RouterStream& s, const RouterCore::Admit& admit, Instan
     choice.told = admit.resumed && c < admit.resume.choices.size() ? admit.resume.choices[c].tokens.size() : 0;
     choice.finish_told = admit.resumed && c < admit.resume.choices.size() && admit.resume.choices[c].finish != core::FinishReason::none;
     if (choice.told > choice.tokens.size()) continue;  // it has more than we: the next ones are kept back until then
-    choice.news.assign(choice.tokens.begin() + static_cast<std::ptrdiff_t>(choice.told), choice.tokens.end());
+    choice.news = choice.tokens.from(choice.told);
     choice.told = choice.tokens.size() - choice.news.size();
   }
   deliver(s, now, out);

@@ -31,8 +31,7 @@ RouterState::RouterState(core::NodeId self_id, std::string self_name, core::Inca
 }
 
 RouterStream* RouterState::find(const StreamKey& key) {
-  const auto it = streams.find(key);
-  return it == streams.end() ? nullptr : &it->second;
+  return streams.find(key);
 }
 
 void RouterState::post(core::NodeId to, core::Message&& message, Actions& out) const {
@@ -53,10 +52,7 @@ void RouterState::touch(RouterStream& s) {
   if (s.stage == Stage::waiting) next = std::min(next, s.deferred ? s.waiting_since : s.waiting_since + limits.waiting_max_time);
   next = std::min({next, s.resend_at, s.give_up_at, s.stall_at, s.gap_at});
   if (s.move) next = std::min({next, s.move->resend_at, s.move->give_up_at});
-  if (next == s.timer) return;
-  if (s.timer != core::never) timers_.erase({s.timer, s.key});
-  s.timer = next;
-  if (next != core::never) timers_.insert({next, s.key});
+  timers_.set(s.slot, next);
 }
 
 void RouterState::set_place(RouterStream& s, Stage stage, core::ReplicaRef place) {
@@ -64,14 +60,12 @@ void RouterState::set_place(RouterStream& s, Stage stage, core::ReplicaRef place
     waiting_.erase(wait_key(s));
   } else {
     views.settled(s.place, s.key);
-    const auto it = placed_.find(s.place.node);
-    it->second.erase(s.key);
-    if (it->second.empty()) placed_.erase(it);
+    views.left(s.place.node, s.key);
   }
   s.stage = stage;
   s.place = place;
   s.resend_at = s.give_up_at = s.stall_at = core::never;
-  if (stage != Stage::waiting) placed_[place.node].insert(s.key);
+  if (stage != Stage::waiting) views.came(place.node, s.key);
 }
 
 void RouterState::drop_move(RouterStream& s) {
@@ -94,9 +88,12 @@ std::vector<core::NodeId> RouterState::other_routers() const {
 
 void RouterState::tick(Instant now, Actions& out) {
   // Each stream once: what a limit of zero makes due again at once has its turn at the next tick.
-  std::vector<StreamKey> due;
-  for (auto it = timers_.begin(); it != timers_.end() && it->first <= now; ++it) due.push_back(it->second);
-  for (const StreamKey& key : due) {
+  due_.clear();
+  timers_.due(now, due_);
+  std::vector<std::pair<Instant, StreamKey>> due;
+  for (const std::uint32_t slot : due_) due.emplace_back(timers_.at(slot), streams[slot].key);
+  std::sort(due.begin(), due.end());
+  for (const auto& [at, key] : due) {
     if (RouterStream* s = find(key)) stream_timer(*s, now, out);
     if (RouterStream* s = find(key)) touch(*s);
   }
@@ -109,7 +106,7 @@ void RouterState::tick(Instant now, Actions& out) {
 }
 
 Instant RouterState::next_tick() const {
-  Instant next = timers_.empty() ? core::never : timers_.begin()->first;
+  Instant next = timers_.next();
   if (!waiting_.empty()) next = std::min(next, waiting_at_);
   if (!quota_waits_.empty()) next = std::min(next, quota_waits_.begin()->second.give_up_at);
   for (const auto& [id, move] : closing) next = std::min({next, move.resend_at, move.give_up_at});
@@ -119,23 +116,22 @@ Instant RouterState::next_tick() const {
 
 void RouterState::check() const {
   views.check();
-  std::size_t timers = 0;
   std::size_t waiting = 0;
   std::size_t placed = 0;
   std::map<std::pair<core::NodeId, core::NodeId>, std::uint32_t> links;
-  for (const auto& [key, s] : streams) {
-    SPILLWAY_ASSERT(key == s.key && s.request && s.choices.size() == s.request->choices && !s.over());
-    if (s.timer != core::never) {
-      ++timers;
-      SPILLWAY_ASSERT(timers_.contains({s.timer, key}));
-    }
-    SPILLWAY_ASSERT(s.timer != core::never);  // every wait ends
+  Instant timer = core::never;
+  for (const RouterStream* stream : streams.in_order()) {
+    const RouterStream& s = *stream;
+    SPILLWAY_ASSERT(streams.find(s.key) == stream && s.request && s.choices.size() == s.request->choices && !s.over());
+    SPILLWAY_ASSERT(timers_.at(s.slot) != core::never);  // every wait ends
+    timer = std::min(timer, timers_.at(s.slot));
     if (s.stage == Stage::waiting) {
       waiting += s.deferred ? 0 : 1;
       SPILLWAY_ASSERT(waiting_.contains(wait_key(s)) != s.deferred && !s.move);
     } else {
       ++placed;
-      SPILLWAY_ASSERT(placed_.at(s.place.node).contains(key) && s.epoch.owner == incarnation && views.up(s.place.node));
+      const auto& here = views.find(s.place.node)->placed;
+      SPILLWAY_ASSERT(std::binary_search(here.begin(), here.end(), s.key) && s.epoch.owner == incarnation && views.up(s.place.node));
     }
     SPILLWAY_ASSERT((s.early_tokens() != 0) == (s.gap_at != core::never));
     if (s.move) ++links[{s.place.node, s.move->destination.node}];
@@ -143,8 +139,8 @@ void RouterState::check() const {
   }
   SPILLWAY_ASSERT(quota_keys_.size() == quota_waits_.size());
   for (const auto& [number, wait] : quota_waits_) SPILLWAY_ASSERT(quota_keys_.at(wait.admit.request->key) == number);
-  SPILLWAY_ASSERT(timers == timers_.size() && waiting == waiting_.size() && links == links_);
-  for (const auto& [node, keys] : placed_) placed -= keys.size();
+  SPILLWAY_ASSERT(timer == timers_.next() && waiting == waiting_.size() && links == links_);
+  for (const auto& [node, view] : views.all()) placed -= view.placed.size();
   SPILLWAY_ASSERT(placed == 0);
 }
 
@@ -172,8 +168,9 @@ void RouterCore::on_client_gone(ClientRef client, Instant now, Actions& out) {
   state_->drop_quota_waits(client, {core::Errc::cancelled, "the client is gone", {}}, now, out);
   const auto it = state_->by_client_.find(client);
   if (it == state_->by_client_.end()) return;
-  const std::set<StreamKey> keys = std::move(it->second);
+  std::vector<StreamKey> keys = std::move(it->second);
   state_->by_client_.erase(it);
+  std::sort(keys.begin(), keys.end());
   for (const StreamKey& key : keys) {
     RouterStream* s = state_->find(key);
     state_->cancel_runs(*s, out);
@@ -272,8 +269,10 @@ void RouterCore::set_draining(bool draining, bool leave, Instant now, Actions& o
   // The SDK submits again at another router, with its tokens; the blocks are found by their names.
   const std::string why = "node " + state_->name + " is leaving: submit again at another router";
   state_->drop_quota_waits(std::nullopt, {core::Errc::draining, why, {}}, now, out);
-  while (!state_->streams.empty()) {
-    RouterStream& s = state_->streams.begin()->second;
+  std::vector<StreamKey> keys;
+  for (const RouterStream* s : state_->streams.in_order()) keys.push_back(s->key);
+  for (const StreamKey& key : keys) {
+    RouterStream& s = *state_->find(key);
     state_->cancel_runs(s, out);
     state_->fail_stream(s, core::Errc::draining, why, {}, out);
   }

@@ -255,9 +255,9 @@ void RouterState::report_move(const MoveAsker& asker, const core::MoveOutcome& o
 
 void RouterState::move_off_draining(Instant now, Actions& out) {
   drain_at_ = core::never;
-  for (const auto& [node, keys] : placed_) {
-    if (!views.draining(node)) continue;
-    const std::vector<StreamKey> here(keys.begin(), keys.end());
+  for (const auto& [node, view] : views.all()) {
+    if (view.placed.empty() || !views.draining(node)) continue;
+    const std::vector<StreamKey> here = view.placed;
     for (const StreamKey& key : here) {
       RouterStream& s = *find(key);
       if (s.stage == Stage::running && !s.move && now >= s.move_again_at) {

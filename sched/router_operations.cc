@@ -72,12 +72,12 @@ void RouterState::on(ClientRef client, const core::MoveRequest& request, Instant
     out.emplace_back(RouterCore::Operation{client, ended(request.operation, Errc::unknown_node, "no node is called " + request.node)});
     return;
   }
-  for (auto& [key, s] : streams) {
-    if (key.request != request.request) continue;
+  for (RouterStream* s : streams.in_order()) {
+    if (s->key.request != request.request) continue;
     MoveAsker asker;
     asker.client = client;
     asker.operation = request.operation;
-    return move_here(s, node, asker, now, out);
+    return move_here(*s, node, asker, now, out);
   }
   const auto others = other_routers();
   if (others.empty()) {
@@ -102,13 +102,13 @@ void RouterState::on(ClientRef client, const core::MoveRequest& request, Instant
 
 void RouterState::on(core::NodeId from, const core::OperatorMove& message, Instant now, Actions& out) {
   if (message.asker != from) return;
-  for (auto& [key, s] : streams) {
-    if (key.request != message.request) continue;
-    if (s.move && s.move->asker.router == from && s.move->asker.operation == message.operation) return;  // said again
+  for (RouterStream* s : streams.in_order()) {
+    if (s->key.request != message.request) continue;
+    if (s->move && s->move->asker.router == from && s->move->asker.operation == message.operation) return;  // said again
     MoveAsker asker;
     asker.router = from;
     asker.operation = message.operation;
-    return move_here(s, message.destination, asker, now, out);
+    return move_here(*s, message.destination, asker, now, out);
   }
 }
 
@@ -133,7 +133,7 @@ core::Result<void> RouterState::check_drain(core::NodeId id, Instant now) const 
     const core::ReplicaReport& mine = replica.report;
     // The report may be older than what was placed there since.
     std::uint32_t ours = 0;
-    for (const auto& [key, s] : streams) ours += s.stage != Stage::waiting && s.place == core::ReplicaRef{id, index} ? 1 : 0;
+    for (const StreamKey& key : node->placed) ours += streams.find(key)->place.index == index ? 1 : 0;
     const std::uint32_t held = std::max(mine.streams + mine.queued, ours);
     if (held == 0) continue;
     std::uint64_t room = 0;
@@ -271,9 +271,10 @@ void RouterState::drains_on_down(core::NodeId node, Instant, Actions& out) {
 
 std::vector<core::StreamStatus> RouterState::stream_status() const {
   std::vector<core::StreamStatus> list;
-  for (const auto& [key, s] : streams) {
+  for (const RouterStream* stream : streams.in_order()) {
+    const RouterStream& s = *stream;
     core::StreamStatus& status = list.emplace_back();
-    status.key = key;
+    status.key = s.key;
     status.tenant = s.tenant;
     status.service_class = s.request->service_class;
     status.owner = self;

@@ -3,6 +3,7 @@
 
 #include "core/assert.h"
 #include "core/step.h"
+#include "sched/fetch.h"
 #include "sched/group_blocks.h"
 #include "sched/placement_draw.h"
 #include "sched/router_state.h"
@@ -103,6 +104,10 @@ void RouterState::look_at_sample(const RouterStream& s, const PlacementRequest& 
   std::array<std::uint32_t, sample_max> drawn;
   PlacementDraw draw(s.key, placement_.draws);
   const std::size_t found = draw.distinct(count, std::span(drawn).first(wanted));
+  for (std::size_t i = 0; i < found; ++i) fetch(list[drawn[i]].replica, 6), fetch(&list[drawn[i]].node->up, 2);
+  if (!s.names.prompt().empty()) {
+    for (std::size_t i = 0; i < found; ++i) list[drawn[i]].replica->names.fetch_place(s.names.prompt().front());
+  }
   for (std::size_t i = 0; i < found; ++i) look_at(s, list[drawn[i]], now, looked_at_);
   if (limits.placement.policy == core::PlacementPolicy::power_of_two || limits.placement.policy == core::PlacementPolicy::least_requests)
     return;

@@ -93,9 +93,9 @@ MoveView RouterState::move_view(core::ModelId model, Instant now) const {
   view.moves_per_link_max = limits.moves_per_link_max;
   view.cached = [this](const StreamKey& key, core::ReplicaRef ref) {
     const ReplicaView* replica = views.find(ref);
-    const auto s = streams.find(key);
-    if (replica == nullptr || s == streams.end() || keeps_state(replica->report.kv_groups)) return std::uint64_t{0};
-    return NodeViews::cached_tokens(*replica, s->second.names, static_cast<std::uint32_t>(s->second.choices.size()));
+    const RouterStream* s = streams.find(key);
+    if (replica == nullptr || s == nullptr || keeps_state(replica->report.kv_groups)) return std::uint64_t{0};
+    return NodeViews::cached_tokens(*replica, s->names, static_cast<std::uint32_t>(s->choices.size()));
   };
   std::map<core::NodeId, std::uint32_t> leaving;
   std::map<core::NodeId, std::uint32_t> arriving;
@@ -109,10 +109,10 @@ MoveView RouterState::move_view(core::ModelId model, Instant now) const {
 }
 
 void RouterState::add_streams(MoveView& view, MoveReplica& r) const {
-  const auto here = placed_.find(r.replica.node);
-  if (here == placed_.end()) return;
-  for (const StreamKey& key : here->second) {
-    const RouterStream& s = streams.at(key);
+  const NodeView* here = views.find(r.replica.node);
+  if (here == nullptr) return;
+  for (const StreamKey& key : here->placed) {
+    const RouterStream& s = *streams.find(key);
     if (s.place != r.replica) continue;
     ++r.owned;
     if (s.move) r.blocks_leaving += needs(s).blocks;
@@ -128,12 +128,11 @@ void RouterState::add_streams(MoveView& view, MoveReplica& r) const {
 std::vector<core::ReplicaRef> RouterState::may_unload(Instant now) const {
   std::vector<core::ReplicaRef> found;
   if (!plans() || now < plan_at_) return found;
-  for (const auto& [node, keys] : placed_) {
-    const NodeView* view = views.find(node);
-    if (view == nullptr || !view->up) continue;
-    for (const auto& [index, replica] : view->replicas) {
+  for (const auto& [node, view] : views.all()) {
+    if (view.placed.empty() || !view.up) continue;
+    for (const auto& [index, replica] : view.replicas) {
       const core::ReplicaRef ref{node, index};
-      const MoveReplica r = move_replica({ref, view, &replica}, now);
+      const MoveReplica r = move_replica({ref, &view, &replica}, now);
       if (!r.step.known() || pressed(r, limits.moves, limits.placement.step_tokens, true)) found.push_back(ref);
     }
   }
@@ -143,12 +142,11 @@ std::vector<core::ReplicaRef> RouterState::may_unload(Instant now) const {
 void RouterState::plan(Instant now, Actions& out) {
   plan_at_ = now + limits.moves.interval;
   std::set<core::ModelId> models;
-  for (const auto& [node, keys] : placed_) {
-    const NodeView* view = views.find(node);
-    if (view == nullptr || !view->up) continue;
-    for (const auto& [index, replica] : view->replicas) {
+  for (const auto& [node, view] : views.all()) {
+    if (view.placed.empty() || !view.up) continue;
+    for (const auto& [index, replica] : view.replicas) {
       const core::ReplicaRef ref{node, index};
-      if (pressed(move_replica({ref, view, &replica}, now), limits.moves, limits.placement.step_tokens, pressed_.contains(ref)))
+      if (pressed(move_replica({ref, &view, &replica}, now), limits.moves, limits.placement.step_tokens, pressed_.contains(ref)))
         models.insert(replica.report.model);
     }
   }

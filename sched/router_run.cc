@@ -30,7 +30,8 @@ core::Run RouterState::make_run(const RouterStream& s, Instant now) const {
   run.request = s.request;
   for (std::uint32_t c = 0; c < s.choices.size(); ++c) {
     core::ChoiceState& state = run.choices.emplace_back();
-    for (const core::TokenOut& token : s.choices[c].tokens) state.tokens.push_back(token.token);
+    const auto tokens = s.choices[c].tokens.ids();
+    state.tokens.assign(tokens.begin(), tokens.end());
     state.finish = s.choices[c].finish;
     state.names = s.names.choice(c);
   }
@@ -258,10 +259,10 @@ void RouterState::on_peer_down(core::NodeId peer, core::Incarnation peer_incarna
   if (peer == self || view == nullptr || !view->up) return;
   if (peer_incarnation && view->incarnation != peer_incarnation) return;  // of a life before
   std::vector<StreamKey> running;
-  if (const auto it = placed_.find(peer); it != placed_.end()) running.assign(it->second.begin(), it->second.end());
+  running = view->placed;
   std::vector<StreamKey> arriving;
-  for (const auto& [key, s] : streams) {
-    if (s.move && s.move->destination.node == peer) arriving.push_back(key);
+  for (const RouterStream* s : streams.in_order()) {
+    if (s->move && s->move->destination.node == peer) arriving.push_back(s->key);
   }
   views.on_down(peer);
   // Most urgent first: room may not be enough for all.

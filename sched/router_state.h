@@ -4,21 +4,27 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "core/result.h"
 #include "sched/admission.h"
+#include "sched/few.h"
 #include "sched/move_planner.h"
 #include "sched/names.h"
 #include "sched/node_views.h"
 #include "sched/placement.h"
 #include "sched/prefix_hints.h"
 #include "sched/router_core.h"
+#include "sched/slot_table.h"
+#include "sched/slot_timers.h"
 #include "sched/supersede.h"
+#include "sched/token_log.h"
 
 /// What RouterCore hides, in the files router_{core,admit,quota,place,run,tokens,moves,plan,operations}.cc. Not for other folders.
 namespace spillway::sched {
@@ -57,8 +63,8 @@ struct ClosingMove {
 };
 
 struct RouterChoice {
-  std::vector<core::TokenOut> tokens;  ///< accepted
-  std::vector<core::TokenOut> news;    ///< accepted in this event and not yet told to the client
+  TokenLog tokens;                   ///< accepted
+  std::vector<core::TokenOut> news;  ///< accepted in this event and not yet told to the client
   core::FinishReason finish = core::FinishReason::none;
   bool finish_told = false;
   std::size_t told = 0;  ///< tokens the client has
@@ -77,42 +83,44 @@ struct Going {
 
 enum class Stage : std::uint8_t { waiting, sent, running };
 
+/// What every message of tokens looks at stands first.
 struct RouterStream {
   StreamKey key;
-  ClientRef client;
-  std::string tenant;
-  std::shared_ptr<const core::Request> request;
-  StreamNames names;
-  std::vector<RouterChoice> choices;
+  std::uint32_t slot = 0;  ///< in the router's table, and of its timer
   Stage stage = Stage::waiting;
-  std::uint64_t arrival = 0;
-  Instant admitted{};
-  Instant deadline = core::never;
-  Instant first_token = core::never;
-  Instant last_token = core::never;
-  Instant waiting_since{};  ///< deferred: when it begins
-  bool deferred = false;    ///< its turn has not come: nobody tries to place it
-  // What the tenant's ladder took from it.
-  std::shared_ptr<const core::Request> asked;  ///< the request as it was asked, where `request` is another
-  std::vector<std::string> rungs;
-  core::Pressure pressure = core::Pressure::none;
-
+  bool deferred = false;  ///< its turn has not come: nobody tries to place it
+  bool begun = false;     ///< a token of the present Run came
   // Where it runs, unless waiting.
   Epoch epoch;
   core::ReplicaRef place;
+  Instant waiting_since{};  ///< deferred: when it begins
+  Instant deadline = core::never;
+  Instant first_token = core::never;
+  Instant last_token = core::never;
+  Instant resend_at = core::never;   ///< sent: the Run again
+  Instant give_up_at = core::never;  ///< sent, or asked because of silence: placed anew
+  Instant stall_at = core::never;    ///< running: silence until then
+  Instant gap_at = core::never;      ///< a gap in the tokens that is still open then restarts the stream
   struct Also {
     Epoch epoch;
     core::NodeId node;
     Instant until;
   };
-  std::vector<Also> also;            ///< epochs heard besides: replaced ones whose tokens may be under way
-  Instant resend_at = core::never;   ///< sent: the Run again
-  Instant give_up_at = core::never;  ///< sent, or asked because of silence: placed anew
-  Instant stall_at = core::never;    ///< running: silence until then
-  Instant gap_at = core::never;      ///< a gap in the tokens that is still open then restarts the stream
+  std::vector<Also> also;  ///< epochs heard besides: replaced ones whose tokens may be under way
+  Few<RouterChoice> choices;
+  ClientRef client;
+  std::string tenant;
+  std::shared_ptr<const core::Request> request;
+  StreamNames names;
+  std::uint64_t arrival = 0;
+  Instant admitted{};
+  // What the tenant's ladder took from it.
+  std::shared_ptr<const core::Request> asked;  ///< the request as it was asked, where `request` is another
+  std::vector<std::string> rungs;
+  core::Pressure pressure = core::Pressure::none;
+
   std::optional<RouterMove> move;
   Instant move_again_at{};  ///< after a failed move of a drain or plan
-  bool begun = false;       ///< a token of the present Run came
   std::optional<Going> going;
   std::uint32_t planned_moves = 0;
   Instant planned_again_at{};
@@ -129,7 +137,6 @@ struct RouterStream {
   std::uint32_t moves = 0;
   std::uint32_t restarts = 0;
   bool accepted_told = false;
-  Instant timer = core::never;
 
   /// The owner gives the replica this long to end a stream at its deadline by itself, then ends it.
   static constexpr core::Duration deadline_grace = std::chrono::milliseconds(200);
@@ -297,7 +304,7 @@ class RouterState {
   NodeViews views;
   core::NodeCounters counters;
   bool draining = false;
-  std::map<StreamKey, RouterStream> streams;
+  SlotTable<StreamKey, RouterStream> streams;
   std::map<std::pair<StreamKey, Epoch>, ClosingMove> closing;
 
  private:
@@ -361,8 +368,14 @@ class RouterState {
   Heard heard(const RouterStream& s, core::NodeId from, const Epoch& epoch) const;
   void take_run(RouterStream& s, const core::TokenRun& run, Instant now);
   void accept(RouterStream& s, std::uint32_t choice, const core::TokenOut& token, const Epoch& epoch, Instant now);
+  /// Accepts as many of the tokens, whose turn it is, as cannot end the choice; how many.
+  std::uint32_t accept_plain(RouterStream& s, std::uint32_t choice, std::span<const core::TokenOut> tokens, const Epoch& epoch,
+                             Instant now);
+  /// A token was accepted.
+  void note_token(RouterStream& s, const Epoch& epoch, Instant now);
   void tell_names(RouterStream& s, const std::vector<std::uint32_t>& known, Actions& out);
-  std::vector<std::uint32_t> names_known(const RouterStream& s) const;
+  static std::vector<std::uint32_t> names_known(const RouterStream& s);
+  void drop_client(const RouterStream& s);
   // router_operations.cc
   core::Result<void> check_drain(core::NodeId node, Instant now) const;
   /// Answers with queue_full when as many operations as `waiting` are too many.
@@ -382,15 +395,16 @@ class RouterState {
   std::uint64_t epochs_ = 0;
   std::uint64_t arrivals_ = 0;
   std::uint64_t operations_made_ = 0;
-  std::set<std::pair<Instant, StreamKey>> timers_;
+  SlotTimers timers_;                 ///< by slot of the stream
+  std::vector<std::uint32_t> due_;    // scratch
+  std::vector<std::uint32_t> known_;  // scratch
   std::set<WaitKey> waiting_;
   Instant waiting_at_ = core::never;
   Instant plan_at_{};
   PressedReplicas pressed_;
   MoveCosts move_costs_;
   Instant drain_at_ = core::never;
-  std::map<core::NodeId, std::set<StreamKey>> placed_;
-  std::map<ClientRef, std::set<StreamKey>> by_client_;
+  std::unordered_map<ClientRef, std::vector<StreamKey>> by_client_;  ///< looked up, never iterated
   std::map<core::TenantId, std::uint32_t> by_tenant_;
   ChannelTable channels_;
   std::map<std::pair<core::NodeId, core::NodeId>, std::uint32_t> links_;  ///< running moves

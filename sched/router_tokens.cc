@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "core/assert.h"
+#include "sched/fetch.h"
 #include "sched/router_state.h"
 
 namespace spillway::sched {
@@ -15,7 +16,7 @@ RouterState::Heard RouterState::heard(const RouterStream& s, core::NodeId from, 
   return Heard::no;
 }
 
-std::vector<std::uint32_t> RouterState::names_known(const RouterStream& s) const {
+std::vector<std::uint32_t> RouterState::names_known(const RouterStream& s) {
   std::vector<std::uint32_t> known;
   for (std::uint32_t c = 0; c < s.choices.size(); ++c) known.push_back(static_cast<std::uint32_t>(s.names.choice(c).size()));
   return known;
@@ -32,6 +33,13 @@ void RouterState::tell_names(RouterStream& s, const std::vector<std::uint32_t>& 
 }
 
 void RouterState::on(core::NodeId from, const core::Tokens& message, Instant now, Actions& out) {
+  if (message.runs.size() > 1) {
+    constexpr std::size_t lines = 6;
+    for (const core::TokenRun& run : message.runs) streams.fetch_place(run.key);
+    for (const core::TokenRun& run : message.runs) {
+      if (const RouterStream* s = find(run.key)) fetch(s, lines);
+    }
+  }
   for (const core::TokenRun& run : message.runs) {
     RouterStream* s = find(run.key);
     const Heard how = s == nullptr ? Heard::no : heard(*s, from, run.epoch);
@@ -51,13 +59,14 @@ void RouterState::on(core::NodeId from, const core::Tokens& message, Instant now
       std::erase_if(s->also, [&](const RouterStream::Also& also) { return also.node == from; });
     }
     s->stall_at = now + limits.stall_max;
-    const auto known = names_known(*s);
+    known_.clear();
+    for (std::uint32_t c = 0; c < s->choices.size(); ++c) known_.push_back(static_cast<std::uint32_t>(s->names.choice(c).size()));
     commit_pending_ = false;
     take_run(*s, run, now);
     if (commit_pending_) {
       commit(*s, now, out);
     } else {
-      tell_names(*s, known, out);
+      tell_names(*s, known_, out);
     }
     const std::size_t early = s->early_tokens();
     if (early == 0) {
@@ -76,15 +85,25 @@ void RouterState::on(core::NodeId from, const core::Tokens& message, Instant now
 }
 
 void RouterState::take_run(RouterStream& s, const core::TokenRun& run, Instant now) {
+  constexpr std::uint32_t room_max = 512;
   RouterChoice& choice = s.choices[run.choice];
-  for (std::uint32_t i = 0; i < run.tokens.size(); ++i) {
+  if (choice.tokens.size() == 0) choice.tokens.reserve(std::min(s.request->tokens_max, room_max));
+  choice.news.reserve(run.tokens.size());
+  for (std::uint32_t i = 0; i < run.tokens.size();) {
     const std::uint64_t index = std::uint64_t{run.first_index} + i;
+    if (index == choice.tokens.size() && choice.finish == core::FinishReason::none) {
+      if (const auto plain = accept_plain(s, run.choice, std::span(run.tokens).subspan(i), run.epoch, now)) {
+        i += plain;
+        continue;
+      }
+    }
+    const core::TokenOut& token = run.tokens[i++];
     if (choice.finish != core::FinishReason::none || index < choice.tokens.size() || index > s.request->tokens_max) continue;
     if (index > choice.tokens.size()) {
-      choice.early.try_emplace(static_cast<std::uint32_t>(index), RouterChoice::Early{run.tokens[i], run.epoch});
+      choice.early.try_emplace(static_cast<std::uint32_t>(index), RouterChoice::Early{token, run.epoch});
       continue;
     }
-    accept(s, run.choice, run.tokens[i], run.epoch, now);
+    accept(s, run.choice, token, run.epoch, now);
   }
   while (!choice.early.empty()) {
     const auto first = choice.early.begin();
@@ -107,6 +126,32 @@ void RouterState::accept(RouterStream& s, std::uint32_t c, const core::TokenOut&
   // The end of a choice is certain by now, whatever the worker forgot to say.
   if (choice.finish == core::FinishReason::none && choice.tokens.size() >= s.request->tokens_max)
     choice.finish = core::FinishReason::length;
+  note_token(s, epoch, now);
+}
+
+std::uint32_t RouterState::accept_plain(RouterStream& s, std::uint32_t c, std::span<const core::TokenOut> tokens, const Epoch& epoch,
+                                        Instant now) {
+  RouterChoice& choice = s.choices[c];
+  const std::size_t had = choice.tokens.size();
+  std::uint32_t count = 0;
+  while (count < tokens.size() && had + count + 1 < s.request->tokens_max && !tokens[count].is_end &&
+         tokens[count].finish == core::FinishReason::none)
+    ++count;
+  if (count == 0) return 0;
+  for (const core::TokenOut& token : tokens.first(count)) {
+    choice.tokens.push_back(token);
+    s.names.add(c, token.token);
+  }
+  // A client that submitted again may have some of them already.
+  const std::size_t told = choice.told + choice.news.size();
+  const std::size_t known = std::min<std::size_t>(count, told > had ? told - had : 0);
+  const auto news = tokens.subspan(known, count - known);
+  choice.news.insert(choice.news.end(), news.begin(), news.end());
+  note_token(s, epoch, now);
+  return count;
+}
+
+void RouterState::note_token(RouterStream& s, const Epoch& epoch, Instant now) {
   if (s.move && epoch == s.move->new_epoch && !commit_pending_) {
     commit_pending_ = true;
     ClosingMove& move = closing[{s.key, epoch}];
@@ -169,6 +214,13 @@ void RouterState::fail_stream(RouterStream& s, core::Errc code, std::string reas
   forget(s, out);
 }
 
+void RouterState::drop_client(const RouterStream& s) {
+  const auto it = by_client_.find(s.client);
+  if (it == by_client_.end()) return;
+  std::erase(it->second, s.key);
+  if (it->second.empty()) by_client_.erase(it);
+}
+
 void RouterState::forget(RouterStream& s, Actions& out) {
   drop_move(s);
   const StreamKey key = s.key;
@@ -177,17 +229,14 @@ void RouterState::forget(RouterStream& s, Actions& out) {
   } else {
     set_place(s, Stage::waiting, {});
   }
-  if (s.timer != core::never) timers_.erase({s.timer, key});
-  if (const auto it = by_client_.find(s.client); it != by_client_.end()) {
-    it->second.erase(key);
-    if (it->second.empty()) by_client_.erase(it);
-  }
+  timers_.set(s.slot, core::never);
+  drop_client(s);
   const auto tenant = by_tenant_.find(key.tenant);
   SPILLWAY_ASSERT(tenant != by_tenant_.end());
   if (--tenant->second == 0) by_tenant_.erase(tenant);
   if (!s.request->supersedes.empty()) channels_.leave(key.tenant, s.request->supersedes, key);
   out.emplace_back(RouterCore::StreamEnded{key});
-  streams.erase(key);
+  streams.erase(s);
 }
 
 }  // namespace spillway::sched

@@ -45,6 +45,8 @@ void Cluster::State::broken(const std::string& what) {
 
 core::Result<ClusterOutcome> Cluster::State::run(RequestSource& from) {
   source_ = &from;
+  clients_.reserve(from.count());
+  records_.reserve(from.count());
   // Models of the source by name; a cluster with one model serves all of them with it.
   std::vector<core::ModelId> served;
   for (const auto& node : plan_.nodes) {

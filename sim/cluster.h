@@ -39,12 +39,13 @@ struct ClusterCounts {
   std::uint64_t prefix_hits = 0;     ///< of them, found
   std::uint64_t blocks_allocated = 0;
   std::uint64_t flows = 0;
-  std::uint64_t scored = 0;               ///< requests without output that finished
-  std::uint64_t deaths = 0;               ///< of nodes
-  std::uint64_t deaths_with_streams = 0;  ///< of nodes on which streams ran or waited
-  std::uint64_t resubmitted = 0;          ///< by clients whose router died
-  std::uint64_t kv_samples = 0;           ///< reports of replicas ...
-  std::uint64_t kv_use_permille = 0;      ///< ... and the sum of their pools' use
+  std::uint64_t scored = 0;                  ///< requests without output that finished
+  std::uint64_t deaths = 0;                  ///< of nodes
+  std::uint64_t deaths_with_streams = 0;     ///< of nodes on which streams ran or waited
+  std::uint64_t resubmitted = 0;             ///< by clients whose router died
+  std::uint64_t kv_samples = 0;              ///< reports of replicas behind the warm-up, until the last arrival ...
+  std::uint64_t kv_use_permille = 0;         ///< ... and the sum of their pools' use
+  std::uint64_t queued_at_last_arrival = 0;  ///< requests that waited at replicas, as reported last
   friend bool operator==(const ClusterCounts&, const ClusterCounts&) = default;
 };
 
@@ -53,6 +54,7 @@ struct ClusterOptions {
   bool jumps = true;                  ///< equal decode steps at once; the results are the same
   bool check = false;                 ///< invariants of every core that an event touched
   core::Duration sample_interval{0};  ///< of the series; 0 = none
+  core::Duration warm_up{0};          ///< after the first arrival: what is reported in it is no sample of the pools' use
   std::vector<Fault> faults;
 };
 

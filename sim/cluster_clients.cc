@@ -16,6 +16,9 @@ constexpr std::uint64_t seed_step = 1'000'003;  // so that tokens of different r
 void Cluster::State::arrive() {
   const std::uint64_t index = arrived_++;
   ++arrivals_sampled_;
+  if (arrived_ == source_->count()) {
+    for (const auto& node : nodes_) counts_.queued_at_last_arrival += node.last_report.queued;
+  }
   if (arrived_ < source_->count())
     events_.push(std::max(now_, origin_ + core::Duration(source_->arrival_ns(arrived_))), EventRank::arrival, arrival, 0, 0);
   const ClientRequest asked = source_->request(index);

@@ -31,7 +31,7 @@ void Cluster::State::bear(std::uint32_t n) {
   ++node.life;
   node.incarnation = {mix(mix(options_.seed) ^ ++births_) | 1U};
   node.report_number = 0;
-  node.tick_at = core::never;
+  node.tick_at = node.router_tick = node.cache_tick = core::never;
   node.up_since = now_;
   node.cache = std::make_unique<sched::CacheCore>(node.plan->id, node.incarnation, plan_.cache);
   node.router.reset();
@@ -43,6 +43,7 @@ void Cluster::State::bear(std::uint32_t n) {
     replica.core.reset();
     replica.ready = replica.busy = replica.pressed = false;
     replica.names_added.clear();
+    replica.added_filter = {};
     replica.names_removed.clear();
     replica.last_ends = {};
     ++replica.loads;

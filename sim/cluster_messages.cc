@@ -212,8 +212,10 @@ void Cluster::State::report(std::uint32_t n) {
       if (catch_up(n, r, events_rank_ != EventRank::transfer) > 0) ++counts_.cuts[static_cast<std::size_t>(JumpCut::report)];
       replica.core->set_report_number(told.number);
       part = replica.core->report(now_);
-      ++counts_.kv_samples;
-      counts_.kv_use_permille += std::uint64_t{part.blocks_used} * 1000 / std::max(1U, part.blocks_total);
+      if (now_ >= origin_ + options_.warm_up && arrived_ < source_->count()) {
+        ++counts_.kv_samples;
+        counts_.kv_use_permille += std::uint64_t{part.blocks_used} * 1000 / std::max(1U, part.blocks_total);
+      }
       if (!replica.names_added.empty() || !replica.names_removed.empty()) announce(n, r, false, no_node);
     }
     part.index = r;
@@ -242,6 +244,7 @@ void Cluster::State::announce(std::uint32_t n, std::uint32_t r, bool full, std::
     return send(n, plan_.nodes[to].id, core::make_message(std::move(announce)));
   }
   announce.added.swap(replica.names_added);
+  replica.added_filter = {};
   announce.removed.swap(replica.names_removed);
   const auto message = core::make_message(std::move(announce));
   for (const std::uint32_t other : routers_) send(n, plan_.nodes[other].id, message);
@@ -267,9 +270,7 @@ void Cluster::State::tell_pressed() {
 
 void Cluster::State::arm(std::uint32_t n) {
   SimNode& node = nodes_[n];
-  Instant next = core::never;
-  if (node.router) next = node.router->next_tick();
-  if (node.cache) next = std::min(next, node.cache->next_tick());
+  Instant next = std::min(node.router_tick, node.cache_tick);
   for (const auto& replica : node.replicas) {
     if (replica.core) next = std::min(next, replica.core->next_tick());
   }
@@ -325,13 +326,15 @@ void Cluster::State::perform(std::uint32_t n, std::uint32_t r, sched::BatcherCor
     } else {
       auto& changed = std::get<Core::NamesChanged>(action);
       // Routers take away before they add: a name that came and went between two reports must not be added.
-      if (!replica.names_added.empty() && !changed.removed.empty()) {
+      const bool came = std::any_of(changed.removed.begin(), changed.removed.end(),
+                                    [&](const core::BlockName& name) { return replica.may_have_added(name); });
+      if (came) {
         std::sort(changed.removed.begin(), changed.removed.end());
         std::erase_if(replica.names_added, [&](const core::BlockName& name) {
           return std::binary_search(changed.removed.begin(), changed.removed.end(), name);
         });
       }
-      replica.names_added.insert(replica.names_added.end(), changed.added.begin(), changed.added.end());
+      replica.add_names(changed.added);
       replica.names_removed.insert(replica.names_removed.end(), changed.removed.begin(), changed.removed.end());
     }
   }

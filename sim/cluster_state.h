@@ -42,8 +42,25 @@ struct SimReplica {
   Instant told_at{};
   std::vector<core::BlockName> names_added;
   std::vector<core::BlockName> names_removed;
-  bool pressed = false;  ///< its router may move streams off it: its tokens are told before the router decides
+  std::array<std::uint64_t, 16> added_filter{};  ///< a bit for each hash of names_added
+  bool pressed = false;                          ///< its router may move streams off it: its tokens are told before the router decides
   bool draining = false;
+
+  static std::uint32_t filter_bit(const core::BlockName& name) {
+    return static_cast<std::uint32_t>(((name.hi ^ name.lo * 0x9e3779b97f4a7c15ULL) * 0xd6e8feb86659fd93ULL) >> 54U);
+  }
+  /// Never false of a name in names_added.
+  bool may_have_added(const core::BlockName& name) const {
+    const std::uint32_t bit = filter_bit(name);
+    return (added_filter[bit / 64] >> (bit % 64) & 1U) != 0;
+  }
+  void add_names(const std::vector<core::BlockName>& names) {
+    for (const auto& name : names) {
+      const std::uint32_t bit = filter_bit(name);
+      added_filter[bit / 64] |= std::uint64_t{1} << (bit % 64);
+    }
+    names_added.insert(names_added.end(), names.begin(), names.end());
+  }
 };
 
 struct SimNode {
@@ -59,6 +76,8 @@ struct SimNode {
   std::vector<SimReplica> replicas;
   core::ReplicaReport last_report;  ///< of all replicas together, for samples
   Instant tick_at = core::never;
+  Instant router_tick = core::never;  ///< next_tick of the router, as it was when the router was called last
+  Instant cache_tick = core::never;   ///< likewise
   Instant ticked{};
   Instant up_since{};
   core::Duration up{0};
@@ -136,6 +155,7 @@ struct Cluster::State {
     perform(n, out);
     router_out_ = std::move(out);
     if (options_.check) node.router->check();
+    node.router_tick = node.router->next_tick();
     arm(n);
   }
   template <class F>
@@ -160,6 +180,7 @@ struct Cluster::State {
     f(*node.cache, out);
     perform(n, out);
     if (options_.check) node.cache->check();
+    node.cache_tick = node.cache->next_tick();
     arm(n);
   }
 

@@ -20,6 +20,7 @@ FluidNetwork::Link FluidNetwork::add_link(double bytes_per_second) {
 
 void FluidNetwork::send(Flow flow, const std::vector<Link>& path, std::uint64_t bytes, std::uint64_t tag, core::Instant now) {
   advance(now);
+  next_known_ = false;
   if (path.empty() || bytes == 0) {
     through_.push_back(tag);
     return;
@@ -36,6 +37,7 @@ void FluidNetwork::send(Flow flow, const std::vector<Link>& path, std::uint64_t 
 
 std::vector<std::uint64_t> FluidNetwork::stop(Flow flow, core::Instant now) {
   advance(now);
+  next_known_ = false;
   std::vector<std::uint64_t> tags;
   const auto it = flows_.find(flow);
   if (it == flows_.end()) return tags;
@@ -47,6 +49,7 @@ std::vector<std::uint64_t> FluidNetwork::stop(Flow flow, core::Instant now) {
 
 void FluidNetwork::advance(core::Instant now) {
   if (now <= now_) return;
+  next_known_ = false;
   if (!flows_.empty()) {
     if (stale_) solve();
     const double seconds = static_cast<double>((now - now_).count()) / nanos;
@@ -74,18 +77,21 @@ void FluidNetwork::solve() {
   // Progressive filling: the link that has least for each of its flows fixes their rates; the rest share what is left.
   ++solved_;
   stale_ = false;
-  for (auto& link : links_) {
-    link.left = link.capacity;
-    link.unfixed = 0;
-  }
+  used_.clear();
   std::size_t unfixed = flows_.size();
   for (auto& [id, f] : flows_) {
     f.rate = -1;
-    for (const auto link : f.path) ++links_[link].unfixed;
+    for (const auto link : f.path) {
+      LinkState& state = links_[link];
+      if (state.unfixed++ > 0) continue;
+      state.left = state.capacity;
+      used_.push_back(link);
+    }
   }
   while (unfixed > 0) {
     double least = -1;
-    for (const auto& link : links_) {
+    for (const auto used : used_) {
+      const LinkState& link = links_[used];
       if (link.unfixed == 0) continue;
       const double share = link.left / link.unfixed;
       if (least < 0 || share < least) least = share;
@@ -112,13 +118,16 @@ void FluidNetwork::solve() {
 core::Instant FluidNetwork::next_end() {
   if (!through_.empty()) return now_;
   if (flows_.empty()) return core::never;
+  if (next_known_) return next_;
   if (stale_) solve();
   double least = -1;
   for (const auto& [id, f] : flows_) {
     const double seconds = f.pieces.front().left / f.rate;
     if (least < 0 || seconds < least) least = seconds;
   }
-  return now_ + core::Duration(static_cast<std::int64_t>(least * nanos) + 1);
+  next_known_ = true;
+  next_ = now_ + core::Duration(static_cast<std::int64_t>(least * nanos) + 1);
+  return next_;
 }
 
 std::vector<std::uint64_t> FluidNetwork::ended(core::Instant now) {

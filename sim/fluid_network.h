@@ -58,10 +58,13 @@ class FluidNetwork {
   void solve();
 
   std::vector<LinkState> links_;
+  std::vector<Link> used_;  // by flows, while solving
   std::map<Flow, Running> flows_;
   std::vector<std::uint64_t> through_;  // ended by now_, not yet told
   core::Instant now_{};
   bool stale_ = false;
+  bool next_known_ = false;
+  core::Instant next_{};  // when the next piece is through
   std::uint64_t begun_ = 0;
   std::uint64_t solved_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <map>
+#include <vector>
 
 #include "tests/sched/fake_worker.h"
 
@@ -13,11 +14,14 @@ BOOST_AUTO_TEST_SUITE(prefix_index)
 BOOST_AUTO_TEST_CASE(a_name_leads_to_its_block) {
   PrefixIndex index(4);
   BOOST_TEST(index.find({{1, 2}}) == core::no_block);
-  BOOST_TEST(index.insert({{1, 2}}, 9));
-  BOOST_TEST(!index.insert({{1, 2}}, 8));
-  BOOST_TEST(index.find({{1, 2}}) == 9U);
+  BOOST_TEST(index.insert({{1, 2}}, 3));
+  BOOST_TEST(!index.insert({{1, 2}}, 2));
+  BOOST_TEST(index.find({{1, 2}}) == 3U);
+  BOOST_TEST((index.name(3) == core::BlockName{{1, 2}}));
+  BOOST_TEST(!index.name(2));
   BOOST_TEST(index.find({{2, 1}}) == core::no_block);
-  index.erase({{1, 2}});
+  index.erase(3);
+  BOOST_TEST(!index.name(3));
   BOOST_TEST(index.find({{1, 2}}) == core::no_block);
   BOOST_TEST(index.size() == 0U);
 }
@@ -28,13 +32,20 @@ BOOST_AUTO_TEST_CASE(agrees_with_a_map_however_names_collide) {
   constexpr std::uint32_t blocks = 64;
   PrefixIndex index(blocks);
   std::map<core::BlockName, core::BlockId> map;
+  std::vector<core::BlockId> free;
+  for (core::BlockId b = 0; b < blocks; ++b) free.push_back(b);
   std::uint64_t erased = 0;
   for (std::uint32_t i = 0; i < 50000; ++i) {
     const core::BlockName name{{random.below(4), 1 + random.below(40)}};
     if (random.one_in(2) && map.size() < blocks) {
-      BOOST_REQUIRE(index.insert(name, i) == map.emplace(name, i).second);
-    } else if (map.erase(name) > 0) {
-      index.erase(name);
+      const bool fresh = map.emplace(name, free.back()).second;
+      BOOST_REQUIRE(index.insert(name, free.back()) == fresh);
+      if (fresh) free.pop_back();
+    } else if (const auto at = map.find(name); at != map.end()) {
+      BOOST_REQUIRE(index.name(at->second) == name);
+      index.erase(at->second);
+      free.insert(free.begin(), at->second);
+      map.erase(at);
       ++erased;
     }
     const core::BlockName other{{random.below(4), 1 + random.below(40)}};
