@@ -56,9 +56,16 @@ Value title(Heap& heap, const Value& subject, const Args& args) {
   return out.finish(text->markup());
 }
 
+TextPtr with_markup(Heap& heap, const Value& subject, bool markup) {
+  TextBuilder out(heap);
+  write_str(heap, subject, out);
+  return out.finish(markup);
+}
+
 Value replace(Heap& heap, const Value& subject, const Args& args) {
   const auto given = bind("replace", args, {"old", "new", "count"}, 2);
-  return replaced(heap, to_text(heap, subject), *to_text(heap, *given[0]), to_text(heap, *given[1]),
+  const TextPtr text = to_text(heap, subject);
+  return replaced(heap, text->markup() ? with_markup(heap, subject, false) : text, *to_text(heap, *given[0]), to_text(heap, *given[1]),
                   whole_argument("replace", given[2], -1));
 }
 
@@ -78,12 +85,6 @@ Value string(Heap& heap, const Value& subject, const Args& args) {
 Value escape(Heap& heap, const Value& subject, const Args& args) {
   bind("escape", args, {});
   return escaped(heap, subject);
-}
-
-TextPtr with_markup(Heap& heap, const Value& subject, bool markup) {
-  TextBuilder out(heap);
-  write_str(heap, subject, out);
-  return out.finish(markup);
 }
 
 Value force_escape(Heap& heap, const Value& subject, const Args& args) {
