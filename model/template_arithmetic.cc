@@ -155,7 +155,7 @@ bool is_repeatable(const Value& v) {
 }  // namespace
 
 TextPtr escaped(Heap& heap, const Value& value) {
-  const TextPtr text = to_text(heap, value);
+  TextPtr text = to_text(heap, value);
   if (text->markup()) return text;
   TextBuilder out(heap);
   const std::string_view bytes = text->bytes();

@@ -215,7 +215,7 @@ void update(Heap& heap, DictObject& dict, const Args& args) {
 Value pop_entry(Heap& heap, DictObject& dict, const Args& args) {
   const auto given = bind("pop", args, {"key", "default"}, 1);
   if (Value* const found = dict.find(heap, *given[0])) {
-    const Value value = *found;
+    Value value = *found;
     const auto at = std::find_if(dict.entries.begin(), dict.entries.end(), [&](const auto& e) { return &e.second == found; });
     heap.spend(dict.entries.size() / 8);
     dict.entries.erase(at);

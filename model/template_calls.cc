@@ -117,7 +117,7 @@ Value Interpreter::call_range(const Args& args) {
 
 Value Interpreter::call_dict(const Args& args, std::string_view what) {
   auto* dict = heap_.make<DictObject>();
-  const Value made = dict;
+  Value made = dict;
   Args update = args;
   if (args.positional.size() > 1) fail(std::string(what) + " expected at most 1 argument, got " + std::to_string(args.positional.size()));
   if (!args.positional.empty()) require_defined(args.positional[0]);

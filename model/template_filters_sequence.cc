@@ -183,7 +183,7 @@ Value reverse(Heap& heap, const Value& subject, const Args& args) {
   if (const auto* text = subject.text()) return get_slice(heap, *text, None{}, None{}, Value(std::int64_t{-1}));
   std::vector<Value> reversed = to_items(heap, subject);
   std::reverse(reversed.begin(), reversed.end());
-  const Value list = make_list(heap, std::move(reversed));
+  Value list = make_list(heap, std::move(reversed));
   if (!has_length(subject)) return list;
   return stepping(heap, list, [](Heap&, const Value& item, Value& out) { return out = item, true; });
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <optional>
+#include <utility>
 
 #include "model/template_arithmetic.h"
 #include "model/template_attributes.h"
@@ -55,9 +56,16 @@ Value title(Heap& heap, const Value& subject, const Args& args) {
   return out.finish(text->markup());
 }
 
+TextPtr with_markup(Heap& heap, const Value& subject, bool markup) {
+  TextBuilder out(heap);
+  write_str(heap, subject, out);
+  return out.finish(markup);
+}
+
 Value replace(Heap& heap, const Value& subject, const Args& args) {
   const auto given = bind("replace", args, {"old", "new", "count"}, 2);
-  return replaced(heap, to_text(heap, subject), *to_text(heap, *given[0]), to_text(heap, *given[1]),
+  const TextPtr text = to_text(heap, subject);
+  return replaced(heap, text->markup() ? with_markup(heap, subject, false) : text, *to_text(heap, *given[0]), to_text(heap, *given[1]),
                   whole_argument("replace", given[2], -1));
 }
 
@@ -77,12 +85,6 @@ Value string(Heap& heap, const Value& subject, const Args& args) {
 Value escape(Heap& heap, const Value& subject, const Args& args) {
   bind("escape", args, {});
   return escaped(heap, subject);
-}
-
-TextPtr with_markup(Heap& heap, const Value& subject, bool markup) {
-  TextBuilder out(heap);
-  write_str(heap, subject, out);
-  return out.finish(markup);
 }
 
 Value force_escape(Heap& heap, const Value& subject, const Args& args) {
@@ -149,7 +151,7 @@ Value truncate(Heap& heap, const Value& subject, const Args& args) {
   const TextPtr end = given[2] != nullptr ? to_text(heap, *given[2]) : to_text(heap, heap.text("..."));
   const std::int64_t leeway = whole_argument("truncate", given[3], 5);
   if (subject.text() == nullptr && static_cast<std::int64_t>(length(subject)) - leeway <= most) return subject;
-  const TextPtr text = to_text(heap, subject);
+  TextPtr text = to_text(heap, subject);
   const auto end_length = static_cast<std::int64_t>(end->length());
   if (most < end_length) fail("truncate: expected length >= " + std::to_string(end_length) + ", got " + std::to_string(most));
   if (leeway < 0) fail("truncate: expected leeway >= 0, got " + std::to_string(leeway));
@@ -165,17 +167,36 @@ Value truncate(Heap& heap, const Value& subject, const Args& args) {
   return out.finish(text->markup());
 }
 
-Value url_encode(Heap& heap, const Value& subject, const Args& args) {
-  bind("urlencode", args, {});
-  if (subject.text() == nullptr && is_iterable(subject)) fail("urlencode: only of a text here");
-  const TextPtr text = to_text(heap, subject);
-  TextBuilder out(heap);
+/// Percent-encoded; in a query, "/" too, and a space is "+".
+void write_quoted(Heap& heap, const Value& value, bool query, TextBuilder& out) {
+  const TextPtr text = to_text(heap, value);
   for (std::size_t at = 0; at < text->bytes().size(); ++at) {
     const auto c = static_cast<unsigned char>(text->bytes()[at]);
-    const bool plain = c < 0x80 && (std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-' || c == '~' || c == '/');
+    const bool plain = c < 0x80 && (std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-' || c == '~' || (c == '/' && !query));
     constexpr char hex[] = "0123456789ABCDEF";
     const char code[] = {'%', hex[c >> 4], hex[c & 15]};
-    out.add_for(*text, at, plain ? text->bytes().substr(at, 1) : std::string_view(code, 3));
+    if (query && c == ' ') out.add_for(*text, at, "+");
+    else out.add_for(*text, at, plain ? text->bytes().substr(at, 1) : std::string_view(code, 3));
+  }
+}
+
+Value url_encode(Heap& heap, const Value& subject, const Args& args) {
+  bind("urlencode", args, {});
+  TextBuilder out(heap);
+  if (subject.text() != nullptr || !is_iterable(subject)) {
+    write_quoted(heap, subject, false, out);
+    return out.finish();
+  }
+  auto* dict = subject.as<DictObject>();
+  const Value pairs = dict == nullptr ? subject : heap.make<ViewObject>(dict, ViewKind::items);
+  bool first = true;
+  for (const Value& pair : to_items(heap, pairs)) {
+    const std::vector<Value> two = to_items(heap, pair);
+    if (two.size() != 2) fail("want pairs of name and value");
+    if (!std::exchange(first, false)) out.add("&");
+    write_quoted(heap, two[0], true, out);
+    out.add("=");
+    write_quoted(heap, two[1], true, out);
   }
   return out.finish();
 }
