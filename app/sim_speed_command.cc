@@ -25,7 +25,7 @@ namespace {
 constexpr std::uint32_t speed_kv_blocks = 2600;
 /// Requests per second and node that fill 65 to 75 % of these blocks with the device of equal nodes.
 constexpr double speed_rate = 4.2;
-constexpr std::uint32_t nodes_per_router = 5000;
+constexpr std::uint32_t nodes_per_router = 10'000;
 /// What a simulated node and its streams take.
 constexpr std::size_t node_bytes = 448U << 10U;
 
