@@ -175,7 +175,7 @@ bool RouterState::deliver(RouterStream& s, Instant now, Actions& out) {
   }
   if (!s.over()) return true;
   ++counters.streams_finished;
-  if (s.request->prompt_only && s.choices.front().finish == core::FinishReason::length) ++counters.streams_scored;
+  if (s.request->prompt_only && s.choices[0].finish == core::FinishReason::length) ++counters.streams_scored;
   core::Finished finished{s.key.request,
                           static_cast<std::uint32_t>(s.request->prompt.size()),
                           static_cast<std::uint32_t>(s.generated()),
