@@ -12,9 +12,11 @@ namespace {
 
 using Encode = void (*)(const float* values, std::byte* block);
 
-/// Stores `d` and gives it back as a reader will see it.
-float put_scale(float d, std::byte* to) {
-  const std::uint16_t half = f32_to_f16(d);
+/// Stores `d` and gives it back as a reader will see it. `up`: not nearer to zero than `d`, so that the extremes of a block are
+/// within the codes even where f16 is coarse.
+float put_scale(float d, std::byte* to, bool up = true) {
+  std::uint16_t half = f32_to_f16(d);
+  if (up && std::fabs(f16_to_f32(half)) < std::fabs(d)) ++half;
   to[0] = static_cast<std::byte>(half & 255);
   to[1] = static_cast<std::byte>(half >> 8);
   return f16_to_f32(half);
@@ -61,7 +63,7 @@ void encode_tq2_0(const float* values, std::byte* block) {
 void encode_q1_0(const float* values, std::byte* block) {
   double sum = 0.0;
   for (std::size_t i = 0; i < 128; ++i) sum += static_cast<double>(std::fabs(values[i]));
-  put_scale(static_cast<float>(sum / 128.0), block);
+  put_scale(static_cast<float>(sum / 128.0), block, false);
   std::fill(block + 2, block + 18, std::byte{0});
   for (std::size_t i = 0; i < 128; ++i) {
     if (values[i] >= 0.0F) block[2 + i / 8] |= static_cast<std::byte>(1U << (i % 8));
