@@ -235,7 +235,7 @@ struct Spill {
   std::uint64_t bandwidth_bytes_per_s = 100'000'000;
   std::uint32_t interference_percent = 10;
   core::Duration interval{std::chrono::milliseconds{200}};
-  core::Duration hold{std::chrono::milliseconds{300}};  ///< a stream that would be preempted waits so long for a move at most; 0 = never
+  core::Duration hold{0};  ///< a stream that would be preempted waits so long for a move at most; 0 = never
 };
 
 /// How an answer's node is chosen among those that make answers (sched/pools.h says what each does).

@@ -104,6 +104,7 @@ BOOST_AUTO_TEST_CASE(invariants_hold_through_faults) {
   shape.drains = 5;
   shape.worker_failures = 2;
   shape.partitions = 3;
+  shape.adapters = shape.groups = true;
   const std::uint64_t seeds = long_run() ? 10'000 : 200;
   ClusterCounts sum;
   std::uint64_t refused = 0;

@@ -14,6 +14,28 @@ std::uint32_t between(CounterRandom& random, std::uint32_t low, std::uint32_t hi
   return low + static_cast<std::uint32_t>(random.below(high - low + 1));
 }
 
+/// What replicas may do besides. Draws of their own, so that what else a seed means stays.
+void draw_kinds(const RandomCluster& shape, std::uint64_t seed, ClusterPlan& plan) {
+  CounterRandom kinds(seed, RandomUse::test, 3);
+  for (auto& node : plan.nodes) {
+    for (auto& replica : node.replicas) {
+      if (kinds.below(8) == 0) replica.info.tokens_per_step_max = between(kinds, 2, 5);
+      replica.guess_permille = between(kinds, 200, 900);
+      replica.info.adapters = {{"a", {1, 1}}, {"b", {1, 2}}};
+    }
+  }
+  std::vector<core::KvGroup> groups;
+  if (const auto kind = kinds.below(16); shape.groups && kind < 3) {
+    groups = kind == 0   ? std::vector<core::KvGroup>{{}, {core::KvGroupKind::window, between(kinds, 8, 60), 0}}
+             : kind == 1 ? std::vector<core::KvGroup>{{}, {core::KvGroupKind::state, 0, 1}}
+                         : std::vector<core::KvGroup>{{core::KvGroupKind::window, between(kinds, 8, 60), 0}};
+  }
+  for (auto& node : plan.nodes) {
+    for (auto& replica : node.replicas) replica.info.kv_groups = groups;
+  }
+  plan.batcher.hold_max = kinds.below(2) * std::chrono::milliseconds(between(kinds, 20, 400));
+}
+
 }  // namespace
 
 RandomSource::RandomSource(const RandomCluster& shape, std::uint64_t seed, double mean_gap_ns) {
@@ -36,7 +58,7 @@ RandomSource::RandomSource(const RandomCluster& shape, std::uint64_t seed, doubl
     if (random.below(20) == 0) request.channel = "c" + std::to_string(random.below(4));
     requests_.push_back(std::move(request));
     groups_.push_back(random.below(10) < 4 ? between(random, 1, groups) : 0);
-    if (i % 7 == 3) requests_.back().adapter = i % 2 == 0 ? "a" : "b";
+    if (shape.adapters && i % 7 == 3) requests_.back().adapter = i % 2 == 0 ? "a" : "b";
   }
 }
 
@@ -67,25 +89,7 @@ RandomCase random_case(const RandomCluster& shape, std::uint64_t seed) {
       replica.percent = random.below(4) == 0 ? 150 : 100;
     }
   }
-  // Draws of their own, so that what else a seed means stays.
-  CounterRandom kinds(seed, RandomUse::test, 3);
-  for (auto& node : made.plan.nodes) {
-    for (auto& replica : node.replicas) {
-      if (kinds.below(8) == 0) replica.info.tokens_per_step_max = between(kinds, 2, 5);
-      replica.guess_permille = between(kinds, 200, 900);
-      replica.info.adapters = {{"a", {1, 1}}, {"b", {1, 2}}};
-    }
-  }
-  std::vector<core::KvGroup> groups;
-  if (const auto kind = kinds.below(16); kind < 3) {
-    groups = kind == 0   ? std::vector<core::KvGroup>{{}, {core::KvGroupKind::window, between(kinds, 8, 60), 0}}
-             : kind == 1 ? std::vector<core::KvGroup>{{}, {core::KvGroupKind::state, 0, 1}}
-                         : std::vector<core::KvGroup>{{core::KvGroupKind::window, between(kinds, 8, 60), 0}};
-  }
-  for (auto& node : made.plan.nodes) {
-    for (auto& replica : node.replicas) replica.info.kv_groups = groups;
-  }
-  made.plan.batcher.hold_max = kinds.below(2) * std::chrono::milliseconds(between(kinds, 20, 400));
+  draw_kinds(shape, seed, made.plan);
   made.plan.batcher.sequences_max = between(random, 3, 24);
   made.plan.batcher.queue_max = between(random, 4, 40);
   made.plan.batcher.step_tokens_max = made.plan.router.placement.step_tokens = between(random, 24, 160);

@@ -26,6 +26,8 @@ struct RandomCluster {
   std::uint32_t slow_nodes = 1;
   std::uint32_t partitions = 1;
   std::uint32_t drains = 1;
+  bool adapters = false;  ///< some requests are under one
+  bool groups = false;    ///< some clusters serve a model with windows or a state
 };
 
 /// Requests by number, all functions of the seed.
