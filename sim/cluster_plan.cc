@@ -100,7 +100,10 @@ core::Result<void> apply(const Scenario& scenario, ClusterPlan& plan) {
       node.price_per_hour = type.price_cents_per_hour / 100.0;
       node.idle_watts = type.idle_watts;
       node.busy_watts = type.busy_watts;
-      for (auto& replica : node.replicas) replica.percent = type.speed_percent;
+      for (auto& replica : node.replicas) {
+        replica.percent = type.speed_percent;
+        replica.overhead = type.step_overhead;
+      }
     }
   }
   for (const auto& fault : scenario.faults) {

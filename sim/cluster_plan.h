@@ -20,6 +20,7 @@ struct ReplicaPlan {
   core::ReplicaInfo info;
   StepCost cost;
   std::uint32_t percent = 100;  ///< speed: 200 halves the time of a step
+  core::Duration overhead{0};   ///< of each step; the batcher does not learn of it, as in production
 };
 
 struct NodePlan {

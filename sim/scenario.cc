@@ -60,6 +60,7 @@ constexpr KeySpec top_keys[] = {
 constexpr KeySpec network_keys[] = {
     time<NetworkSpec, &NetworkSpec::latency>("latency", s, "latency = \"200us\""),
     time<NetworkSpec, &NetworkSpec::zone_latency>("zone_latency", s, "zone_latency = \"1ms\""),
+    time<NetworkSpec, &NetworkSpec::client_latency>("client_latency", s, "client_latency = \"1ms\""),
     bind<NetworkSpec, &NetworkSpec::nic_bytes_per_second>(
         {.name = "nic", .type = Type::bandwidth, .min = 1000, .max = tera, .example = "nic = \"1250MB/s\""}),
     bind<NetworkSpec, &NetworkSpec::zone_bytes_per_second>(
@@ -82,6 +83,7 @@ constexpr KeySpec type_keys[] = {
     count<NodeType, &NodeType::idle_watts>("idle_watts", 1'000'000, "watts", "idle_watts = 120"),
     count<NodeType, &NodeType::busy_watts>("busy_watts", 1'000'000, "watts", "busy_watts = 450"),
     count<NodeType, &NodeType::speed_percent>("speed_percent", 10'000, "percent", "speed_percent = 100", 1),
+    time<NodeType, &NodeType::step_overhead>("step_overhead", s, "step_overhead = \"300us\""),
 };
 constexpr KeySpec fault_keys[] = {
     bind<Fault, &Fault::kind>({.name = "kind", .type = Type::choice, .required = true, .example = "kind = \"kill\"", .words = fault_words}),

@@ -17,7 +17,7 @@
 ///   workload = "FILE", format = "native"    or   event = "FILE"   paths from the folder of the scenario
 ///   [network] [start]            keys as the members below
 ///   [slo.live] [slo.interactive] [slo.batch]   ttft, tpot, e2e
-///   [[types]]                    nodes, price_cents_per_hour, idle_watts, busy_watts, speed_percent
+///   [[types]]                    nodes, price_cents_per_hour, idle_watts, busy_watts, speed_percent, step_overhead
 ///   [[faults]]                   kind, at, nodes, for, percent
 /// Nodes are named ("edge-1"), by their zone ("zone:east"), by the beginning of their names ("prefix:edge-"), or "all".
 namespace spillway::sim {
@@ -25,6 +25,7 @@ namespace spillway::sim {
 struct NetworkSpec {
   core::Duration latency = std::chrono::microseconds{200};     ///< between two nodes of a zone, one way
   core::Duration zone_latency = std::chrono::milliseconds{1};  ///< between zones
+  core::Duration client_latency{0};                            ///< between a client and its router, one way
   std::uint64_t nic_bytes_per_second = 1'250'000'000;          ///< of each node, each way
   std::uint64_t zone_bytes_per_second = 12'500'000'000;        ///< of each zone to the others, each way
 };
@@ -43,6 +44,7 @@ struct NodeType {
   std::uint32_t idle_watts = 0;
   std::uint32_t busy_watts = 0;
   std::uint32_t speed_percent = 100;  ///< of the steps of the cluster file or profile
+  core::Duration step_overhead{0};    ///< of each step beside the time of the device: messages to and from it, timers
 };
 
 enum class FaultKind : std::uint8_t { kill, fail_worker, slow, partition, drain };
