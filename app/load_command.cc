@@ -50,6 +50,7 @@ struct LoadFlags {
   bool think = false;
   bool predict = false;
   std::string profile;
+  std::string scenario;
   std::string report;
   bool json = false;
 };
@@ -242,7 +243,8 @@ int load(const LoadFlags& flags) {
   const LoadPrompts prompts(ready->workload, std::move(*tokens), flags.workload.seed);
   std::vector<sim::Run> runs(1);
   if (flags.predict) {
-    auto predicted = predict_load(ready->workload, {cluster->path, flags.profile, names->tenants, names->models, flags.workload.seed});
+    auto predicted =
+        predict_load(ready->workload, {cluster->path, flags.profile, names->tenants, names->models, flags.workload.seed, flags.scenario});
     if (!predicted) return complain("--predict: " + predicted.error().message);
     predicted->slos = *objectives;
     runs.push_back(std::move(*predicted));
@@ -328,6 +330,9 @@ void add_load_command(CLI::App& app, Run& run) {
       ->add_option("--profile", flags->profile,
                    "Folder of measured tables for the prediction; default: the paced costs of the cluster file")
       ->type_name("DIR")
+      ->needs(predict);
+  command->add_option("--scenario", flags->scenario, "TOML file with network and types of nodes for the prediction")
+      ->type_name("FILE")
       ->needs(predict);
   command->add_option("--goodput", flags->objectives, "Objectives in ms: ttft:500 tpot:50 e2e:3000, or of one class live.ttft:300")
       ->expected(1, 9);

@@ -33,7 +33,10 @@ core::Result<sim::Run> predict_load(const sim::Workload& workload, const Predict
   SimInputs simulated;
   simulated.file = inputs.cluster_file;
   simulated.profile = inputs.profile;
-  const auto plan = read_plan(simulated, {});
+  simulated.scenario = inputs.scenario;
+  const auto scenario = read_scenario(simulated);
+  if (!scenario) return tl::make_unexpected(scenario.error());
+  const auto plan = read_plan(simulated, *scenario);
   if (!plan) return tl::make_unexpected(plan.error());
   const auto cluster = config::load_cluster(inputs.cluster_file);
   if (!cluster) return tl::make_unexpected(config::to_error(cluster.error()));

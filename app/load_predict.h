@@ -17,10 +17,11 @@ struct PredictInputs {
   std::vector<std::string> tenants;  ///< as the cluster calls those of the workload, by number; "" = its first
   std::vector<std::string> models;
   std::uint64_t seed = 1;
+  std::string scenario;  ///< its network and types of nodes; of its workload and faults nothing
 };
 
 /// The run of the same requests, at the same times, by the cluster of the file in virtual time; its name is "predicted". Errors:
-/// those of the file and the profile; a model that is not paced without a profile.
+/// those of the files and the profile; a model that is not paced without a profile.
 core::Result<sim::Run> predict_load(const sim::Workload& workload, const PredictInputs& inputs);
 
 }  // namespace spillway::app

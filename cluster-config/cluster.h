@@ -224,6 +224,7 @@ struct Spill {
   std::uint32_t free_high_percent = 30;
   core::Duration exhaustion{std::chrono::seconds{2}};
   core::Duration queue_wait{std::chrono::seconds{1}};
+  std::uint32_t crowd_percent = 150;
   core::Duration margin{std::chrono::milliseconds{50}};
   std::uint32_t moves_per_stream_max = 2;
   core::Duration cool_down{std::chrono::seconds{5}};

@@ -47,6 +47,7 @@ sched::MoveLimits move_limits(const Cluster& cluster) {
   limits.free_high_permille = keys.free_high_percent * 10;
   limits.exhaustion = keys.exhaustion;
   limits.queue_wait = keys.queue_wait;
+  limits.crowd_permille = keys.crowd_percent * 10;
   limits.margin = keys.margin;
   limits.moves_per_stream_max = keys.moves_per_stream_max;
   limits.cool_down = keys.cool_down;

@@ -99,8 +99,8 @@ void BatcherCore::end_step(core::Duration elapsed, bool tell_late, Instant now, 
 JumpRoom BatcherCore::jump_room(std::uint32_t steps_max) const {
   return state_->jump_room(steps_max);
 }
-void BatcherCore::jump(std::span<const core::Duration> elapsed, Instant begun, Actions& out) {
-  state_->jump(elapsed, begun);
+void BatcherCore::jump(std::span<const core::Duration> elapsed, core::Duration overhead, Instant begun, Actions& out) {
+  state_->jump(elapsed, overhead, begun);
   state_->flush_names(out);
 }
 void BatcherCore::tell_tokens(core::NodeId owner, std::uint32_t but_last, Actions& out) {

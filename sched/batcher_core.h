@@ -150,9 +150,9 @@ class BatcherCore {
   void end_step(core::Duration elapsed, bool tell_late, Instant now, Actions& out);
   /// After begin_step: how many equal steps of decodes may follow the one in flight.
   JumpRoom jump_room(std::uint32_t steps_max) const;
-  /// The step in flight, which began at `begun`, ends after elapsed[0], the next one takes elapsed[1], ...: as many steps as
-  /// `elapsed` has end, told late, and one more is in flight. At most jump_room's.
-  void jump(std::span<const core::Duration> elapsed, Instant begun, Actions& out);
+  /// The step in flight, which began at `begun`, ends after elapsed[0] + overhead, the next one takes elapsed[1] + overhead, ...: as
+  /// many steps as `elapsed` has end, told late, and one more is in flight. At most jump_room's.
+  void jump(std::span<const core::Duration> elapsed, core::Duration overhead, Instant begun, Actions& out);
   /// Tells the owner (zero: all owners) all tokens but the last `but_last` of each choice.
   void tell_tokens(core::NodeId owner, std::uint32_t but_last, Actions& out);
 

@@ -156,7 +156,7 @@ JumpRoom BatcherState::jump_room(std::uint32_t steps_max) const {
   return room;
 }
 
-void BatcherState::jump(std::span<const core::Duration> elapsed, Instant begun) {
+void BatcherState::jump(std::span<const core::Duration> elapsed, core::Duration overhead, Instant begun) {
   constexpr std::uint32_t none = 0xffffffffU;
   fetch_step();
   const auto rows = static_cast<std::uint32_t>(scheduled_.size());
@@ -171,7 +171,7 @@ void BatcherState::jump(std::span<const core::Duration> elapsed, Instant begun) 
     head = i - 1;
   }
   for (std::uint32_t j = 0; j < elapsed.size(); ++j) {
-    begun += elapsed[j];
+    begun += elapsed[j] + overhead;
     if (elapsed[j].count() > 0) step_time_.learn(rows, attended_, elapsed[j]);
     rate_.add(rows, begun);
     attended_ += rows;

@@ -189,7 +189,7 @@ class BatcherState {
   std::optional<StepOutline> begin_step(Instant now, Actions& out);
   void end_step(core::Duration elapsed, bool tell_late, Instant now, Actions& out);
   JumpRoom jump_room(std::uint32_t steps_max) const;
-  void jump(std::span<const core::Duration> elapsed, Instant begun);
+  void jump(std::span<const core::Duration> elapsed, core::Duration overhead, Instant begun);
   void tell_tokens(core::NodeId owner, std::uint32_t but_last, Actions& out);
 
   // batcher_export.cc

@@ -53,6 +53,12 @@ core::Duration decode_delay(const MoveReplica& r, std::uint64_t steps, std::uint
   return bounded(steps, step_time(r.step, streams, tokens).count()) + bounded(r.ahead_tokens, r.step.row.count());
 }
 
+core::Duration token_time(const MoveReplica& r, std::uint64_t streams) {
+  constexpr core::Duration most{std::int64_t{1} << 40};
+  const std::uint64_t tokens = r.streams == 0 ? 0 : r.decode_tokens * std::min<std::uint64_t>(streams, r.streams) / r.streams;
+  return std::min(most, step_time(r.step, streams, tokens));
+}
+
 core::Duration prompt_delay(const MoveReplica& r, std::uint64_t tokens, std::uint32_t step_tokens) {
   return prefill_time({r.step.base, r.step.row}, tokens, r.streams, step_tokens);
 }

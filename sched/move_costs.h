@@ -21,6 +21,7 @@ struct MoveLimits {
   std::uint32_t free_high_permille = 300;                   ///< what a running stream leaves free where it goes
   core::Duration exhaustion{std::chrono::seconds(2)};       ///< a replica whose blocks last no longer is full
   core::Duration queue_wait{std::chrono::seconds(1)};       ///< and so is one whose prompts take longer than this
+  std::uint32_t crowd_permille = 1500;                      ///< and one whose tokens take so much of what they take elsewhere; 0 = none
   core::Duration margin{std::chrono::milliseconds(50)};     ///< a move has to save more than this
   std::uint32_t moves_per_stream_max = 2;                   ///< planned ones; drains and operators may move it more often
   core::Duration cool_down{std::chrono::seconds(5)};        ///< between two planned moves of a stream
@@ -35,7 +36,8 @@ struct MoveLimits {
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("enabled", s.enabled), v("interval", s.interval), v("free_low_permille", s.free_low_permille);
-    v("free_high_permille", s.free_high_permille), v("exhaustion", s.exhaustion), v("queue_wait", s.queue_wait), v("margin", s.margin);
+    v("free_high_permille", s.free_high_permille), v("exhaustion", s.exhaustion), v("queue_wait", s.queue_wait),
+        v("crowd_permille", s.crowd_permille), v("margin", s.margin);
     v("moves_per_stream_max", s.moves_per_stream_max), v("cool_down", s.cool_down), v("leaving_max", s.leaving_max);
     v("arriving_max", s.arriving_max), v("given_back_max", s.given_back_max), v("horizon_tokens", s.horizon_tokens);
     v("downtime", s.downtime), v("bytes_per_second", s.bytes_per_second), v("interference_permille", s.interference_permille);
@@ -120,6 +122,9 @@ inline constexpr core::Duration release_wait_max = std::chrono::seconds(10);
 /// Time of the next `steps` tokens of one of `streams` streams whose contexts add up to `tokens`, behind the prompts that are computed
 /// meanwhile.
 core::Duration decode_delay(const MoveReplica& replica, std::uint64_t steps, std::uint64_t streams, std::uint64_t tokens);
+/// Time of one token of each of its streams if `streams` of those that run there were left, their contexts as long as they are now on
+/// average; at most 2^40 ns. 0 where the costs are not known.
+core::Duration token_time(const MoveReplica& replica, std::uint64_t streams);
 /// Time of computing `tokens` prompt tokens in steps of `step_tokens` rows shared with the decodes there.
 core::Duration prompt_delay(const MoveReplica& replica, std::uint64_t tokens, std::uint32_t step_tokens);
 /// T_0: time of copying `blocks` pages.

@@ -31,7 +31,8 @@ bool roomy(const MoveReplica& r, std::uint64_t blocks, std::uint32_t permille) {
 
 class Planner {
  public:
-  Planner(MoveView& view, const MoveLimits& limits, const PressedReplicas& full) : view_(view), limits_(limits), full_(full) {}
+  Planner(MoveView& view, const MoveLimits& limits, const PressedReplicas& full, const Pace& pace)
+      : view_(view), limits_(limits), full_(full), pace_(pace) {}
 
   std::optional<PlannedMove> held(std::size_t from, const MoveStream& s, Duration again) {
     const MoveReplica& r = view_.replicas[from];
@@ -233,12 +234,14 @@ class Planner {
     if (running.size() > victims_max) running.resize(victims_max);
     const MoveReplica& r = view_.replicas[from];
     const std::uint64_t all = std::max<std::uint64_t>({1, r.owned, std::uint64_t{r.streams} + r.queued});
-    std::uint64_t lacking = (blocks_lacking(r, limits_) * r.owned + all - 1) / all;
-    while (lacking > 0 && r.leaving < limits_.leaving_max) {
+    const bool short_of_room = pressed(r, limits_, view_.step_tokens, true);
+    std::uint64_t lacking = short_of_room ? (blocks_lacking(r, limits_) * r.owned + all - 1) / all : 0;
+    std::uint64_t crowd = (crowd_of(r) * r.owned + all - 1) / all;
+    while ((lacking > 0 || crowd > 0) && r.leaving < limits_.leaving_max) {
       std::optional<Choice> chosen;
       std::size_t goes = 0;
       for (std::size_t i = 0; i < running.size(); ++i) {
-        auto choice = best_for_running(from, *running[i]);
+        auto choice = best_for_running(from, *running[i], lacking > 0);
         if (!choice || (chosen && choice->decision.gain <= chosen->decision.gain)) continue;
         chosen = std::move(choice);
         goes = i;
@@ -246,20 +249,33 @@ class Planner {
       if (!chosen) return;
       const MoveStream& s = *running[goes];
       lacking -= std::min<std::uint64_t>(lacking, s.blocks);
+      crowd -= std::min<std::uint64_t>(crowd, 1);
       take(from, s, *chosen);
       running.erase(running.begin() + static_cast<std::ptrdiff_t>(goes));
     }
   }
 
-  std::optional<Choice> best_for_running(std::size_t from, const MoveStream& s) const {
+  /// Streams that have to leave until it is not crowded, as many as may leave at once.
+  std::uint64_t crowd_of(const MoveReplica& r) const {
+    std::uint64_t count = 0;
+    while (count < limits_.leaving_max && crowded(r, pace_.elsewhere(r), limits_, true, r.leaving + count)) ++count;
+    return count;
+  }
+
+  std::optional<Choice> best_for_running(std::size_t from, const MoveStream& s, bool lacks_blocks) const {
     const MoveReplica& r = view_.replicas[from];
     const bool runs_out = time_to_exhaustion(r) < limits_.exhaustion;
     const std::uint64_t short_of = r.queued > 0 ? r.blocks_head - std::min<std::uint64_t>(r.blocks_head, r.free_soon()) : 0;
-    Duration at_source = decode_delay(r, horizon(s), r.streams, r.decode_tokens);
+    // Those that are leaving take their rows with them; where blocks are lacking, others wait for the room.
+    const std::uint64_t stay = lacks_blocks ? r.streams : r.streams - std::min(r.leaving, r.streams - std::min(1U, r.streams));
+    Duration at_source = decode_delay(r, horizon(s), stay, r.streams == 0 ? r.decode_tokens : r.decode_tokens * stay / r.streams);
     // When the blocks run out the last of the least urgent is preempted: computes its tokens again, once there is room for it.
     if (runs_out) at_source += prompt_delay(r, victim_->tokens, view_.step_tokens) + release_wait(r, victim_->blocks);
     at_source += release_wait(r, short_of) - release_wait(r, short_of - std::min<std::uint64_t>(short_of, s.blocks));
-    const MoveReason reason = runs_out ? MoveReason::exhaustion : short_of > 0 ? MoveReason::head : MoveReason::full;
+    const MoveReason reason = runs_out       ? MoveReason::exhaustion
+                              : short_of > 0 ? MoveReason::head
+                              : lacks_blocks ? MoveReason::full
+                                             : MoveReason::crowded;
     return best(from, s, reason, [&](std::size_t at, MoveDecision& d) {
       const MoveReplica& to = view_.replicas[at];
       d.at_source = at_source;
@@ -301,6 +317,7 @@ class Planner {
   MoveView& view_;
   const MoveLimits& limits_;
   const PressedReplicas& full_;
+  const Pace& pace_;
   std::vector<std::size_t> destinations_;
   const MoveStream* victim_ = nullptr;  ///< of ours at the source, whom the batcher would preempt first
   std::vector<PlannedMove> planned_;
@@ -315,7 +332,7 @@ std::string_view to_string(MoveRoad road) {
 }
 
 std::string_view to_string(MoveReason reason) {
-  constexpr std::array<std::string_view, 5> names{"queue", "exhaustion", "head", "full", "prefilled"};
+  constexpr std::array<std::string_view, 6> names{"queue", "exhaustion", "head", "full", "prefilled", "crowded"};
   const auto index = static_cast<std::size_t>(reason);
   return index < names.size() ? names[index] : "unknown";
 }
@@ -331,6 +348,25 @@ bool pressed(const MoveReplica& r, const MoveLimits& limits, std::uint32_t step_
   return r.queued > 0 || lasts / 2 < limits.exhaustion;
 }
 
+void Pace::add(const MoveReplica& r) {
+  if (!r.destination || !r.step.known()) return;
+  sum_ += token_time(r, r.streams + 1);
+  ++count_;
+}
+
+Duration Pace::elsewhere(const MoveReplica& r) const {
+  const bool counted = r.destination && r.step.known();
+  const std::int64_t others = count_ - (counted ? 1 : 0);
+  if (others <= 0) return Duration{0};
+  return (sum_ - (counted ? token_time(r, r.streams + 1) : Duration{0})) / others;
+}
+
+bool crowded(const MoveReplica& r, Duration elsewhere, const MoveLimits& limits, bool was, std::uint64_t leaving) {
+  if (!r.source || limits.crowd_permille == 0 || elsewhere <= Duration{0} || r.streams < 2 + leaving) return false;
+  const std::int64_t most = was ? (std::int64_t{1000} + limits.crowd_permille) / 2 : std::int64_t{limits.crowd_permille};
+  return token_time(r, r.streams - leaving).count() * 1000 > elsewhere.count() * most;
+}
+
 bool runs_there(const MoveStream& s, const MoveReplica& r) {
   const auto weights = core::under_adapter(r.weights_digest, r.adapters, s.adapter);
   return (s.required & ~r.features) == 0 && weights && (!s.weights_digest || s.weights_digest == *weights) &&
@@ -340,46 +376,57 @@ bool runs_there(const MoveStream& s, const MoveReplica& r) {
 void fill_costs(std::vector<MoveReplica>& replicas) {
   StepCosts mean;
   std::int64_t known = 0;
+  Duration row{0};
+  std::int64_t rows_known = 0;
   for (const MoveReplica& r : replicas) {
     if (!r.step.known()) continue;
     ++known;
     mean.base += r.step.base;
     mean.row += r.step.row;
     mean.context += r.step.context;
+    if (r.step.row == Duration{0}) continue;
+    ++rows_known;
+    row += r.step.row;
   }
   if (known == 0) return;
   mean = {mean.base / known, mean.row / known, mean.context / known};
   for (MoveReplica& r : replicas) {
     if (!r.step.known()) r.step = mean;
+    // Who has seen steps of one size alone does not know what a row costs: prompts are not free there.
+    if (r.step.row == Duration{0} && rows_known > 0) r.step.row = row / rows_known;
   }
 }
 
 namespace {
 
-void note_pressed(const MoveView& view, const MoveLimits& limits, PressedReplicas& full) {
+Pace note_pressed(const MoveView& view, const MoveLimits& limits, PressedReplicas& full) {
+  Pace pace;
+  for (const MoveReplica& r : view.replicas) pace.add(r);
   for (const MoveReplica& r : view.replicas) {
-    if (pressed(r, limits, view.step_tokens, full.contains(r.replica))) full.insert(r.replica);
+    const bool was = full.contains(r.replica);
+    if (pressed(r, limits, view.step_tokens, was) || crowded(r, pace.elsewhere(r), limits, was)) full.insert(r.replica);
     else full.erase(r.replica);
   }
+  return pace;
 }
 
 }  // namespace
 
 std::vector<PlannedMove> plan_moves(MoveView& view, const MoveLimits& limits, PressedReplicas& full) {
   fill_costs(view.replicas);
-  note_pressed(view, limits, full);
-  return Planner(view, limits, full).run();
+  const Pace pace = note_pressed(view, limits, full);
+  return Planner(view, limits, full, pace).run();
 }
 
 std::optional<PlannedMove> plan_held(MoveView& view, const MoveLimits& limits, PressedReplicas& full, const MoveStream& stream,
                                      core::ReplicaRef source, Duration again) {
   fill_costs(view.replicas);
-  note_pressed(view, limits, full);
+  const Pace pace = note_pressed(view, limits, full);
   const auto from = std::find_if(view.replicas.begin(), view.replicas.end(), [&](const MoveReplica& r) { return r.replica == source; });
   if (from == view.replicas.end() || !from->source) return std::nullopt;
   // Its report is older than the word that nothing is left.
   from->blocks_free = 0;
-  return Planner(view, limits, full).held(static_cast<std::size_t>(from - view.replicas.begin()), stream, again);
+  return Planner(view, limits, full, pace).held(static_cast<std::size_t>(from - view.replicas.begin()), stream, again);
 }
 
 }  // namespace spillway::sched

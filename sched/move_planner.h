@@ -28,6 +28,7 @@ enum class MoveReason : std::uint8_t {
   head = 2,        ///< the head of the queue waits for its blocks
   full = 3,        ///< there is a queue and hardly a block free
   prefilled = 4,   ///< its prompt is computed, and answers are made elsewhere (pools.h)
+  crowded = 5,     ///< tokens take much longer there than elsewhere
 };
 std::string_view to_string(MoveReason reason);
 
@@ -90,15 +91,33 @@ using PressedReplicas = std::set<core::ReplicaRef>;
 /// as long, or `free_high` is free (hysteresis: `was`). Nothing is sent to a pressed replica.
 bool pressed(const MoveReplica& replica, const MoveLimits& limits, std::uint32_t step_tokens, bool was);
 
+/// How long a token takes at the replicas of a model, on average.
+class Pace {
+ public:
+  /// Counts replicas that are fit for new work and have told their costs.
+  void add(const MoveReplica& replica);
+  /// Mean of the others, as if one more stream ran there; 0 when there are none.
+  core::Duration elsewhere(const MoveReplica& replica) const;
+
+ private:
+  core::Duration sum_{0};
+  std::int64_t count_ = 0;
+};
+
+/// Do too many streams share the steps of the replica? They do from the moment a token takes `crowd` of what it takes elsewhere, until
+/// half of that excess is left (hysteresis: `was`). `leaving`: streams that have left by then.
+bool crowded(const MoveReplica& replica, core::Duration elsewhere, const MoveLimits& limits, bool was, std::uint64_t leaving = 0);
+
 /// Plans moves off pressed replicas; pure. Fills replicas whose costs are not known with the mean of the others, updates `pressed`, and
 /// takes its own moves into account as it goes: the view is used up.
 ///
 /// Rules, after Llumnix (freeness, pairs, first waiting, shortest running) with a gain test of our own.
-///  1. Sources are pressed replicas, the least free first. Destinations are not pressed and nobody queues there. A running stream
+///  1. Sources are pressed or crowded replicas, the least free first. Destinations are neither, and nobody queues there. A running stream
 ///     leaves `free_high` of their blocks free, and they are freer afterwards than the source is now; a request that has not begun
 ///     leaves `free_low` free.
 ///  2. Requests that have not begun go first, the most urgent first; then running streams, one at a time, the one that gains most of
-///     the shortest (16), until as many blocks leave as are lacking, of which this router takes the part of its own streams.
+///     the shortest (16), until as many blocks leave as are lacking, and as many streams as crowd it, of which this router takes the part
+///     of its own streams.
 ///  3. Gain test, in time by each replica's own coefficients: expected delay at the source - at the destination - downtime -
 ///     interference > margin. The delay at the source of a running stream holds what its blocks save others: a preemption, when they
 ///     run out, and the wait of the head of the queue. The time of the next `horizon_tokens` tokens is compared.

@@ -125,15 +125,27 @@ void RouterState::add_streams(MoveView& view, MoveReplica& r) const {
   }
 }
 
+/// Is the replica too full, by the planner's rules? `paces`: of models looked at before.
+bool RouterState::overloaded(const MoveReplica& r, core::ModelId model, bool was, std::map<core::ModelId, Pace>& paces, Instant now) const {
+  if (pressed(r, limits.moves, limits.placement.step_tokens, was)) return true;
+  if (limits.moves.crowd_permille == 0) return false;
+  const auto [pace, fresh] = paces.try_emplace(model);
+  if (fresh) {
+    for (const ModelReplica& entry : views.of(model).list) pace->second.add(move_replica(entry, now));
+  }
+  return crowded(r, pace->second.elsewhere(r), limits.moves, was);
+}
+
 std::vector<core::ReplicaRef> RouterState::may_unload(Instant now) const {
   std::vector<core::ReplicaRef> found;
   if (!plans() || now < plan_at_) return found;
+  std::map<core::ModelId, Pace> paces;
   for (const auto& [node, view] : views.all()) {
     if (view.placed.empty() || !view.up) continue;
     for (const auto& [index, replica] : view.replicas) {
       const core::ReplicaRef ref{node, index};
       const MoveReplica r = move_replica({ref, &view, &replica}, now);
-      if (!r.step.known() || pressed(r, limits.moves, limits.placement.step_tokens, true)) found.push_back(ref);
+      if (!r.step.known() || overloaded(r, replica.report.model, true, paces, now)) found.push_back(ref);
     }
   }
   return found;
@@ -142,18 +154,19 @@ std::vector<core::ReplicaRef> RouterState::may_unload(Instant now) const {
 void RouterState::plan(Instant now, Actions& out) {
   plan_at_ = now + limits.moves.interval;
   std::set<core::ModelId> models;
+  std::map<core::ModelId, Pace> paces;
   for (const auto& [node, view] : views.all()) {
     if (view.placed.empty() || !view.up) continue;
     for (const auto& [index, replica] : view.replicas) {
       const core::ReplicaRef ref{node, index};
-      if (pressed(move_replica({ref, &view, &replica}, now), limits.moves, limits.placement.step_tokens, pressed_.contains(ref)))
+      if (overloaded(move_replica({ref, &view, &replica}, now), replica.report.model, pressed_.contains(ref), paces, now))
         models.insert(replica.report.model);
     }
   }
   for (const core::ModelId model : models) {
     MoveView view = move_view(model, now);
     for (MoveReplica& r : view.replicas) {
-      if (pressed(r, limits.moves, view.step_tokens, pressed_.contains(r.replica))) add_streams(view, r);
+      if (overloaded(r, model, pressed_.contains(r.replica), paces, now)) add_streams(view, r);
     }
     for (PlannedMove& planned : plan_moves(view, limits.moves, pressed_)) begin_planned(planned, now, out);
   }

@@ -345,6 +345,7 @@ class RouterState {
   const PlacementView* choose_replica(const RouterStream& s, Instant now, const NodeView* only, PlacementReason& reason);
   // router_plan.cc
   std::vector<core::ReplicaRef> may_unload(Instant now) const;
+  bool overloaded(const MoveReplica& r, core::ModelId model, bool was, std::map<core::ModelId, Pace>& paces, Instant now) const;
   MoveReplica move_replica(const ModelReplica& entry, Instant now) const;
   MoveStream move_stream(const RouterStream& s) const;
   MoveView move_view(core::ModelId model, Instant now) const;

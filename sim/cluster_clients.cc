@@ -37,7 +37,8 @@ void Cluster::State::arrive() {
     const auto [at, fresh] = channels_.try_emplace({asked.tenant, asked.channel}, index);
     if (!fresh) clients_[std::exchange(at->second, index)].newer = true;
   }
-  if (asked.cancel_ns > 0) at(now_ + core::Duration(asked.cancel_ns), EventRank::timer, 0, [this, index] { give_up(index); });
+  const core::Duration way = plan_.network.client_latency;
+  if (asked.cancel_ns > 0) at(now_ + way + core::Duration(asked.cancel_ns), EventRank::timer, 0, [this, index] { give_up(index); });
   submit(index, false);
 }
 
@@ -58,6 +59,19 @@ void Cluster::State::submit(std::uint64_t index, bool again) {
     return at(now_ + no_router_pause, EventRank::timer, 0, [this, index, again] { submit(index, again); });
   }
   client.router = n;
+  const core::Duration way = plan_.network.client_latency;
+  const auto ask = [this, index, again, n, life = nodes_[n].life] {
+    if (clients_[index].router == n && nodes_[n].life == life) admit(index, again, n);
+  };
+  if (way > core::Duration{0}) return at(now_ + way, EventRank::arrival, n, ask);
+  ask();
+}
+
+/// The request reaches the router.
+void Cluster::State::admit(std::uint64_t index, bool again, std::uint32_t n) {
+  SimClient& client = clients_[index];
+  if (client.over) return;
+  const core::Duration way = plan_.network.client_latency;
   const ClientRequest asked = source_->request(index);
   auto request = std::make_shared<core::Request>();
   request->key = {core::tenant_id(source_->tenants().at(asked.tenant)), core::RequestId{{1, index}}};
@@ -76,7 +90,7 @@ void Cluster::State::submit(std::uint64_t index, bool again) {
   source_->block_names(index, names_);
   admit.name_stand_ins = names_;
   if (asked.deadline_ns > 0)
-    admit.deadline = std::max(core::Duration{1}, origin_ + core::Duration(records_[index].arrival_ns + asked.deadline_ns) - now_);
+    admit.deadline = std::max(core::Duration{1}, origin_ + core::Duration(records_[index].arrival_ns + asked.deadline_ns) + way - now_);
   if (again && client.accepted) {
     admit.resumed = true;
     admit.resume.seed = request->sampling.seed;
@@ -115,7 +129,7 @@ void Cluster::State::take_delta(std::uint64_t index, const core::Delta& delta) {
     ++client.got;
     ++counts_.delivered;
   }
-  if (!delta.tokens.empty() && record.first_token_ns == never_ns) record.first_token_ns = (now_ - origin_).count();
+  if (!delta.tokens.empty() && record.first_token_ns == never_ns) record.first_token_ns = seen_ns();
   if (delta.finish != core::FinishReason::none) client.finish = delta.finish;
 }
 
@@ -155,11 +169,11 @@ void Cluster::State::end_request(std::uint64_t index, RequestOutcome outcome) {
   RunRecord& record = records_[index];
   client.over = true;
   record.outcome = outcome;
-  record.end_ns = (now_ - origin_).count();
+  record.end_ns = seen_ns();
   // What somebody had who gave up depends on what was under way: it is no result.
   record.output_tokens = outcome == RequestOutcome::finished ? client.got : 0;
   --open_;
-  last_end_ = now_;
+  last_end_ = now_ + plan_.network.client_latency;
 }
 
 void Cluster::State::give_up(std::uint64_t index) {

@@ -104,6 +104,7 @@ core::Result<void> apply(const Scenario& scenario, ClusterPlan& plan) {
         replica.percent = type.speed_percent;
         replica.info.tokens_per_step_max = type.tokens_per_step;
         replica.guess_permille = type.guess_permille;
+        replica.overhead = type.step_overhead;
       }
     }
   }

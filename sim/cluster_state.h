@@ -206,6 +206,9 @@ struct Cluster::State {
   // cluster_clients.cc
   void arrive();
   void submit(std::uint64_t index, bool again);
+  void admit(std::uint64_t index, bool again, std::uint32_t n);
+  /// When the client sees what its router says now.
+  std::int64_t seen_ns() const { return (now_ + plan_.network.client_latency - origin_).count(); }
   std::uint32_t router_for(std::uint64_t index) const;
   void to_client(std::uint32_t n, sched::RouterCore::ToClient& action);
   void take_delta(std::uint64_t index, const core::Delta& delta);

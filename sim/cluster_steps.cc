@@ -45,7 +45,8 @@ void Cluster::State::plan_jump(SimReplica& replica, std::uint32_t percent) {
   const auto first = time_of(replica, replica.outline, percent);
   if (!first) return broken(first.error().message);
   replica.elapsed.push_back(*first);
-  replica.ends.push_back(now_ + *first);
+  const core::Duration overhead = replica.plan->overhead;
+  replica.ends.push_back(now_ + *first + overhead);
   if (!options_.jumps) return;
   const auto room = replica.core->jump_room(replica.plan->cost.tables ? jump_steps_tables : jump_steps_max);
   for (std::uint32_t j = 1; j <= room.steps; ++j) {
@@ -58,7 +59,7 @@ void Cluster::State::plan_jump(SimReplica& replica, std::uint32_t percent) {
     const auto next = time_of(replica, replica.outline.after(j), percent);
     if (!next) return broken(next.error().message);
     replica.elapsed.push_back(*next);
-    replica.ends.push_back(begins + *next);
+    replica.ends.push_back(begins + *next + overhead);
   }
   if (room.by_blocks && replica.ends.size() == room.steps + 1) ++counts_.cuts[static_cast<std::size_t>(JumpCut::blocks)];
 }
@@ -83,7 +84,7 @@ std::size_t Cluster::State::catch_up(std::uint32_t n, std::uint32_t r, bool incl
   if (steps == 0) return 0;
   const std::span<const core::Duration> elapsed(replica.elapsed.data() + replica.done, steps);
   sched::BatcherCore::Actions out;
-  replica.core->jump(elapsed, replica.begun, out);
+  replica.core->jump(elapsed, replica.plan->overhead, replica.begun, out);
   perform(n, r, out);  // names alone
   for (std::size_t i = ended - std::min(steps, replica.last_ends.size()); i < ended; ++i) note_end(replica, replica.ends[i]);
   for (const auto time : elapsed) nodes_[n].busy += time;

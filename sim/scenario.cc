@@ -60,6 +60,7 @@ constexpr KeySpec top_keys[] = {
 constexpr KeySpec network_keys[] = {
     time<NetworkSpec, &NetworkSpec::latency>("latency", s, "latency = \"200us\""),
     time<NetworkSpec, &NetworkSpec::zone_latency>("zone_latency", s, "zone_latency = \"1ms\""),
+    time<NetworkSpec, &NetworkSpec::client_latency>("client_latency", s, "client_latency = \"1ms\""),
     bind<NetworkSpec, &NetworkSpec::nic_bytes_per_second>(
         {.name = "nic", .type = Type::bandwidth, .min = 1000, .max = tera, .example = "nic = \"1250MB/s\""}),
     bind<NetworkSpec, &NetworkSpec::zone_bytes_per_second>(
@@ -84,6 +85,7 @@ constexpr KeySpec type_keys[] = {
     count<NodeType, &NodeType::speed_percent>("speed_percent", 10'000, "percent", "speed_percent = 100", 1),
     count<NodeType, &NodeType::tokens_per_step>("tokens_per_step", core::block_tokens, "tokens", "tokens_per_step = 4", 1),
     count<NodeType, &NodeType::guess_permille>("guess_permille", 1000, "thousandths", "guess_permille = 700"),
+    time<NodeType, &NodeType::step_overhead>("step_overhead", s, "step_overhead = \"300us\""),
 };
 constexpr KeySpec fault_keys[] = {
     bind<Fault, &Fault::kind>({.name = "kind", .type = Type::choice, .required = true, .example = "kind = \"kill\"", .words = fault_words}),

@@ -17,7 +17,8 @@
 ///   workload = "FILE", format = "native"    or   event = "FILE"   paths from the folder of the scenario
 ///   [network] [start]            keys as the members below
 ///   [slo.live] [slo.interactive] [slo.batch]   ttft, tpot, e2e
-///   [[types]]                    nodes, price_cents_per_hour, idle_watts, busy_watts, speed_percent, tokens_per_step, guess_permille
+///   [[types]]                    nodes, price_cents_per_hour, idle_watts, busy_watts, speed_percent, step_overhead, tokens_per_step,
+///                                guess_permille
 ///   [[faults]]                   kind, at, nodes, for, percent
 /// Nodes are named ("edge-1"), by their zone ("zone:east"), by the beginning of their names ("prefix:edge-"), or "all".
 namespace spillway::sim {
@@ -25,6 +26,7 @@ namespace spillway::sim {
 struct NetworkSpec {
   core::Duration latency = std::chrono::microseconds{200};     ///< between two nodes of a zone, one way
   core::Duration zone_latency = std::chrono::milliseconds{1};  ///< between zones
+  core::Duration client_latency{0};                            ///< between a client and its router, one way
   std::uint64_t nic_bytes_per_second = 1'250'000'000;          ///< of each node, each way
   std::uint64_t zone_bytes_per_second = 12'500'000'000;        ///< of each zone to the others, each way
 };
@@ -45,6 +47,7 @@ struct NodeType {
   std::uint32_t speed_percent = 100;  ///< of the steps of the cluster file or profile
   std::uint32_t tokens_per_step = 1;  ///< of one stream at most: speculation, whose guesses ...
   std::uint32_t guess_permille = 0;   ///< ... are right with this chance, each
+  core::Duration step_overhead{0};    ///< of each step beside the time of the device: messages to and from it, timers
 };
 
 enum class FaultKind : std::uint8_t { kill, fail_worker, slow, partition, drain };

@@ -126,7 +126,8 @@ std::string name_of(const SweepPoint& point);
 
 /// One line a point: its axes, then mean, low and high of every figure.
 std::string sweep_csv(std::span<const SweepCell> cells);
-/// {"points": [{"nodes", "policy", "rate", "burst", "seeds", figure: {"mean", "low", "high"}, ...}], "against_first_policy": [...]}
+/// {"points": [{"nodes", "policy", "rate", "burst", "seeds", figure: {"mean", "low", "high"}, ..., "by_seed": [{figure}]}],
+///  "against_first_policy": [...]}
 std::string sweep_json(std::span<const SweepCell> cells, const SweepAxes& axes);
 /// Each policy against the first one at the same nodes, rate and burst: paired differences of a figure.
 struct PolicyDifference {

@@ -171,6 +171,20 @@ void add_interval(std::ostream& out, const Interval& interval) {
       << ", \"high\": " << number_json(interval.high) << "}";
 }
 
+/// The figures of each seed, for whoever compares sweeps of the same seeds.
+void add_seeds(std::ostream& out, const SweepCell& cell) {
+  out << ", \"by_seed\": [";
+  for (std::size_t s = 0; s < cell.by_seed.size(); ++s) {
+    const char* before = s == 0 ? "{" : ", {";
+    for (const auto& figure : sweep_figures()) {
+      out << before << "\"" << figure.key << "\": " << number_json(cell.by_seed[s].*figure.value);
+      before = ", ";
+    }
+    out << "}";
+  }
+  out << "]";
+}
+
 void add_point(std::ostream& out, const SweepPoint& point) {
   out << "\"nodes\": " << point.nodes << ", \"policy\": \"" << core::to_string(point.policy) << "\", \"rate\": " << number_json(point.rate)
       << ", \"burst\": " << point.burst;
@@ -229,6 +243,7 @@ std::string sweep_json(std::span<const SweepCell> cells, const SweepAxes& axes) 
       out << ", \"" << figure.key << "\": ";
       add_interval(out, cells[c].interval(figure.value));
     }
+    add_seeds(out, cells[c]);
     out << "}";
   }
   out << "], \"against_first_policy\": [";

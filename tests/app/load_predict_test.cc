@@ -57,6 +57,13 @@ BOOST_AUTO_TEST_CASE(the_same_requests_come_at_the_same_times_under_the_names_of
   const auto again = predict_load(workload, {files.cluster, "", {"one", "one"}, {""}, 1});
   BOOST_REQUIRE(again);
   BOOST_TEST((again->records == run->records));
+  const auto scenario = files.folder.file("far.toml");
+  std::ofstream{scenario} << "version = 1\n[network]\nclient_latency = \"2ms\"\n";
+  const auto far = predict_load(workload, {files.cluster, "", {"one", "one"}, {""}, 1, scenario});
+  BOOST_REQUIRE_MESSAGE(far, (far ? "" : far.error().message));
+  std::int64_t later = 0;
+  for (std::size_t i = 0; i < 40; ++i) later += far->records[i].first_token_ns - run->records[i].first_token_ns;
+  BOOST_TEST(later >= 40 * 3'000'000);  // there and back, less where a step had begun that they now catch
 }
 
 BOOST_AUTO_TEST_CASE(a_model_without_measured_times_is_refused) {

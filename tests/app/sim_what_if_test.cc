@@ -50,6 +50,10 @@ BOOST_AUTO_TEST_CASE(a_sweep_prints_its_points_and_writes_its_page) {
   for (const auto& point : points) {
     BOOST_TEST(point.at("good_share").at("mean").to_number<double>() == 1.0);
     BOOST_TEST(point.at("price").at("mean").to_number<double>() > 0.0);
+    const auto& seeds = point.at("by_seed").as_array();
+    BOOST_REQUIRE(seeds.size() == 2U);
+    const double sum = seeds[0].at("ttft_p99_ms").to_number<double>() + seeds[1].at("ttft_p99_ms").to_number<double>();
+    BOOST_TEST(sum / 2 == point.at("ttft_p99_ms").at("mean").to_number<double>(), boost::test_tools::tolerance(1e-6));
   }
   auto with_report = words;
   with_report.insert(with_report.end(), {"--report", folder.file("a"), "--jobs", "1"});

@@ -91,6 +91,18 @@ BOOST_AUTO_TEST_CASE(times_are_by_the_replicas_own_costs) {
   BOOST_TEST((copy_time(r, 3, {{}, 0}) == seconds(3000)));
 }
 
+BOOST_AUTO_TEST_CASE(a_token_takes_less_when_some_have_left) {
+  MoveReplica r = replica();
+  BOOST_TEST((token_time(r, 10) == milliseconds(20)));
+  BOOST_TEST((token_time(r, 4) == milliseconds(14)));
+  r.step.context = milliseconds(2);
+  BOOST_TEST((token_time(r, 10) == milliseconds(22)));
+  BOOST_TEST((token_time(r, 5) == milliseconds(16)));
+  BOOST_TEST((token_time(r, 11) == milliseconds(23)));
+  r.step = {};
+  BOOST_TEST((token_time(r, 10) == core::Duration{0}));
+}
+
 BOOST_AUTO_TEST_CASE(what_nobody_could_report_does_not_overflow) {
   MoveReplica r = replica();
   r.step = {core::Duration{1LL << 32}, core::Duration{1LL << 32}, core::Duration{1LL << 32}};
@@ -100,6 +112,7 @@ BOOST_AUTO_TEST_CASE(what_nobody_could_report_does_not_overflow) {
   const core::Duration sum = decode_delay(r, 65536, r.streams, r.decode_tokens) + prompt_delay(r, r.ahead_tokens, 1) +
                              release_wait(r, UINT32_MAX) + copy_time(r, 4096, {{}, 1});
   BOOST_TEST((sum > core::Duration{0}));
+  BOOST_TEST((token_time(r, r.streams) == core::Duration{1LL << 40}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

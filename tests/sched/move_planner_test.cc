@@ -58,6 +58,7 @@ struct World {
 
   World() {
     view.now = now;
+    limits.crowd_permille = 0;
     view.costs = {milliseconds(20), 100'000'000};
     view.replicas = {roomy_replica(a), roomy_replica(b)};
     at(a).blocks_free = 2;
@@ -112,6 +113,20 @@ const std::vector<Case> triggers{
      [](World& w) { w.ours().push_back(running(2)), w.ours()[1].service_class = core::ServiceClass::batch; }, 2},
     {"of a class the shortest leaves", [](World& w) { w.ours().push_back(running(2)), w.ours()[1].tokens = 80, w.ours()[1].blocks = 6; },
      2},
+    {"where tokens take much longer than elsewhere a stream leaves",
+     [](World& w) { w.at(a).blocks_free = 90, w.limits.crowd_permille = 1500; }, 1, b, MoveRoad::move, MoveReason::crowded},
+    {"who waits for a crowded replica goes first",
+     [](World& w) {
+       w.at(a).blocks_free = 90, w.at(a).queued = 1, w.limits.crowd_permille = 1500;
+       w.ours().push_back(waiting(2));
+     },
+     2, b, MoveRoad::place, MoveReason::queue},
+    {"a little longer is no crowd", [](World& w) { w.at(a).blocks_free = 90, w.limits.crowd_permille = 1700; }},
+    {"what leaves already is no crowd",
+     [](World& w) {
+       w.at(a).blocks_free = 90, w.at(a).leaving = 5;
+       w.limits.leaving_max = 16, w.limits.crowd_permille = 1500;
+     }},
     {"a draining replica has a drain for that", [](World& w) { w.at(a).source = false; }},
 };
 
@@ -284,6 +299,49 @@ BOOST_AUTO_TEST_CASE(no_more_leave_than_are_lacking_and_of_ours_our_part) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_crowd_is_spread_until_it_gains_nothing_and_of_ours_our_part) {
+  for (const std::uint32_t owned : {30U, 6U}) {
+    World w;
+    w.limits.crowd_permille = 1500;
+    w.limits.leaving_max = w.limits.arriving_max = w.view.moves_per_link_max = 100;
+    for (MoveReplica& r : w.view.replicas) r.blocks_total = r.blocks_free = 10'000;
+    w.at(a).streams = 30;
+    w.at(a).owned = owned;
+    w.at(a).decode_tokens = 30 * 160;
+    w.ours().clear();
+    for (std::uint64_t i = 1; i <= owned; ++i) w.ours().push_back(running(i));
+    const auto moved = plan_moves(w.view, w.limits, w.pressed).size();
+    // 40 ms a token where it takes 12 elsewhere: 25 would have to leave until it takes 15. With 15 on either side nothing is gained.
+    if (owned == 30) BOOST_TEST((moved >= 13 && moved <= 15));
+    else BOOST_TEST(moved == 25 * owned / 30);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(crowded_until_half_of_the_excess_is_gone) {
+  MoveLimits limits;
+  limits.crowd_permille = 1500;
+  World w;
+  w.third();
+  Pace pace;
+  for (const MoveReplica& r : w.view.replicas) pace.add(r);
+  BOOST_TEST((pace.elsewhere(w.at(a)) == milliseconds(12)));  // two streams at each of the others
+  MoveReplica& r = w.at(a);
+  const auto is = [&](std::uint32_t streams, bool was, std::uint64_t leaving = 0) {
+    r.streams = streams;
+    return crowded(r, milliseconds(12), limits, was, leaving);
+  };
+  BOOST_TEST(is(9, false));   // 19 ms
+  BOOST_TEST(!is(8, false));  // 18 ms
+  BOOST_TEST(is(8, true));
+  BOOST_TEST(is(6, true));
+  BOOST_TEST(!is(5, true));  // 15 ms
+  BOOST_TEST(is(7, true, 1));
+  BOOST_TEST(!is(7, true, 2));
+  BOOST_TEST(!crowded(r, core::Duration{0}, limits, true));  // nothing is known of the others
+  r.source = false;
+  BOOST_TEST(!is(20, true));
+}
+
 BOOST_AUTO_TEST_CASE(as_many_are_given_back_as_may) {
   World w;
   w.at(a).queued = 40;
@@ -322,6 +380,7 @@ BOOST_AUTO_TEST_CASE(pressed_until_there_is_room_again) {
 BOOST_AUTO_TEST_CASE(roads_and_reasons_have_names) {
   BOOST_TEST(to_string(MoveRoad::recompute) == "recompute");
   BOOST_TEST(to_string(MoveReason::prefilled) == "prefilled");
+  BOOST_TEST(to_string(MoveReason::crowded) == "crowded");
   BOOST_TEST(to_string(static_cast<MoveRoad>(9)) == "unknown");
   BOOST_TEST(to_string(static_cast<MoveReason>(9)) == "unknown");
 }

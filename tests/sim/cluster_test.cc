@@ -143,6 +143,36 @@ BOOST_AUTO_TEST_CASE(invariants_hold_through_faults) {
   BOOST_TEST(sum.scored >= 1000U);
 }
 
+BOOST_AUTO_TEST_CASE(clients_at_a_distance_see_it_later_and_steps_have_an_overhead) {
+  WorkloadBuilder builder;
+  for (std::int64_t i = 0; i < 20; ++i) {
+    DraftRequest draft;
+    draft.arrival_ns = i * 2'000'000'000;  // each alone
+    draft.input_tokens = 40;
+    draft.output_tokens = 11;
+    builder.add(draft);
+  }
+  const Workload workload = builder.finish().value();
+  const auto records_of = [&](core::Duration client_latency, core::Duration overhead, bool jumps) {
+    ClusterPlan plan = plan_of(EqualNodes{});
+    plan.network.client_latency = client_latency;
+    plan.nodes[0].replicas[0].overhead = overhead;
+    ClusterOptions options;
+    options.jumps = jumps;
+    WorkloadSource source(workload);
+    return Cluster(plan, options).run(source).value().run.records;
+  };
+  const auto near = records_of({}, {}, true);
+  const auto far = records_of(std::chrono::milliseconds(3), std::chrono::microseconds(500), true);
+  for (std::size_t i = 0; i < near.size(); ++i) {
+    BOOST_REQUIRE((far[i].outcome == RequestOutcome::finished));
+    BOOST_TEST(far[i].sent_ns == near[i].sent_ns);
+    BOOST_TEST(far[i].first_token_ns - near[i].first_token_ns == 2 * 3'000'000 + 500'000);
+    BOOST_TEST((far[i].end_ns - far[i].first_token_ns) - (near[i].end_ns - near[i].first_token_ns) == 10 * 500'000);
+  }
+  BOOST_TEST((far == records_of(std::chrono::milliseconds(3), std::chrono::microseconds(500), false)));
+}
+
 BOOST_AUTO_TEST_CASE(one_seed_has_one_outcome) {
   const RandomCluster shape;
   const auto a = play(shape, 7, true, false);

@@ -32,15 +32,19 @@ BOOST_AUTO_TEST_SUITE(scenario)
 
 BOOST_AUTO_TEST_CASE(a_scenario_is_read_whole) {
   const auto read = parse_scenario(
-      "version = 1\nworkload = \"w.jsonl\"\n[network]\nlatency = \"300us\"\nnic = \"100MB/s\"\n[start]\nweights = \"2GiB\"\n"
+      "version = 1\nworkload = \"w.jsonl\"\n[network]\nlatency = \"300us\"\nnic = \"100MB/s\"\nclient_latency = \"2ms\"\n[start]\nweights "
+      "= \"2GiB\"\n"
       "[slo.live]\nttft = \"500ms\"\n[[types]]\nnodes = [\"zone:east\"]\nprice_cents_per_hour = 250\nspeed_percent = 150\n"
       "tokens_per_step = 4\nguess_permille = 700\n"
+      "step_overhead = \"400us\"\n"
       "[[faults]]\nkind = \"slow\"\nat = \"10s\"\nnodes = [\"all\"]\nfor = \"5s\"\npercent = 300\n",
       "s.toml");
   BOOST_REQUIRE_MESSAGE(read.has_value(), (read ? "" : config::to_error(read.error()).message));
   BOOST_TEST(read->workload == "w.jsonl");
   BOOST_TEST((read->network.latency == std::chrono::microseconds(300)));
   BOOST_TEST(read->network.nic_bytes_per_second == 100'000'000U);
+  BOOST_TEST((read->network.client_latency == std::chrono::milliseconds(2)));
+  BOOST_TEST((read->types[0].step_overhead == std::chrono::microseconds(400)));
   BOOST_TEST(read->start.weight_bytes == 2ULL << 30);
   BOOST_TEST(read->slos[0].ttft_ns == 500'000'000);
   BOOST_REQUIRE(read->types.size() == 1U);
