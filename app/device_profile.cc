@@ -83,7 +83,7 @@ class Steps {
     const auto add = [&](std::uint32_t first, std::uint32_t rows, bool draws) {
       const core::SequenceId sequence{plan.items.size() + 1};
       plan.opens.push_back({sequence, request_, 0, {}});
-      core::StepItem item{sequence, first, {}, {}, {}};
+      core::StepItem item{sequence, first, {}, {}, {}, {}};
       for (std::uint32_t i = 0; i < rows; ++i)
         item.tokens.push_back(static_cast<core::TokenId>((i * 37 + plan.items.size() * 11 + 3) % device_.info().vocabulary));
       for (std::uint32_t b = 0; b < blocks_of(first + rows); ++b) item.blocks.push_back(block++);

@@ -65,7 +65,7 @@ Timing run(model::CpuDevice& device, std::uint32_t streams, std::uint32_t prompt
       core::StepPlan plan;
       if (from == 0) plan.opens.push_back({core::SequenceId{s + 1}, request, 0, {}});
       const std::uint32_t end = std::min(prompt, from + chunk);
-      plan.items.push_back({core::SequenceId{s + 1}, from, {request->prompt.begin() + from, request->prompt.begin() + end}, blocks[s], {}});
+      plan.items.push_back({core::SequenceId{s + 1}, from, {request->prompt.begin() + from, request->prompt.begin() + end}, blocks[s], {}, {}});
       if (end == prompt) plan.items.back().samples.push_back({core::SequenceId{s + 1}, 0});
       const auto result = device.execute(plan);
       if (!result) std::fprintf(stderr, "%s\n", result.error().message.c_str()), std::exit(1);
@@ -76,7 +76,7 @@ Timing run(model::CpuDevice& device, std::uint32_t streams, std::uint32_t prompt
   for (std::uint32_t t = 1; t < answer; ++t) {
     core::StepPlan plan;
     for (std::uint32_t s = 0; s < streams; ++s)
-      plan.items.push_back({core::SequenceId{s + 1}, prompt + t - 1, {last[s]}, blocks[s], {{core::SequenceId{s + 1}, t}}});
+      plan.items.push_back({core::SequenceId{s + 1}, prompt + t - 1, {last[s]}, blocks[s], {{core::SequenceId{s + 1}, t}}, {}});
     if (t + 1 == answer)
       for (std::uint32_t s = 0; s < streams; ++s) plan.closes.push_back(core::SequenceId{s + 1});
     const auto result = device.execute(plan);

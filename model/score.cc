@@ -47,7 +47,7 @@ core::Result<std::vector<core::TokenOut>> score(CpuDevice& device, const ScoreCa
   Sampler sampler;
   for (std::uint32_t first = 0; first < rows; first += device.runner().rows_max()) {
     const std::uint32_t n = std::min(rows - first, device.runner().rows_max());
-    const core::StepItem item{{}, first, {all.begin() + first, all.begin() + first + n}, blocks, {}};
+    const core::StepItem item{{}, first, {all.begin() + first, all.begin() + first + n}, blocks, {}, {}};
     std::vector<WantedRow> wanted;
     for (std::uint32_t r = 0; r < n; ++r)
       if (first + r >= first_wanted) wanted.push_back({0, r});

@@ -65,7 +65,7 @@ class Neighbours {
       }
       if (n.tokens.size() >= 64) n.tokens.resize(n.request->prompt.size()), n.from = 0;  // from the beginning
       const auto index = static_cast<std::uint32_t>(n.tokens.size() - n.request->prompt.size());
-      const core::StepItem item{n.id, n.from, {n.tokens.begin() + n.from, n.tokens.end()}, n.blocks, {{n.id, index}}};
+      const core::StepItem item{n.id, n.from, {n.tokens.begin() + n.from, n.tokens.end()}, n.blocks, {{n.id, index}}, {}};
       plan.items.insert(i % 2 == 0 ? plan.items.begin() : plan.items.end(), item);
       n.from = static_cast<std::uint32_t>(n.tokens.size());
     }
@@ -251,7 +251,7 @@ BOOST_AUTO_TEST_CASE(choices_fork_from_one_prompt_by_copy_on_write) {
 
   // One prefill into blocks 0, 1, 2; the growing page 2 is copied for the second and third choice.
   core::StepPlan plan;
-  core::StepItem prefill{core::SequenceId{1}, 0, request->prompt, {0, 1, 2}, {}};
+  core::StepItem prefill{core::SequenceId{1}, 0, request->prompt, {0, 1, 2}, {}, {}};
   std::vector<std::vector<core::BlockId>> blocks{{0, 1, 2}, {0, 1, 50}, {0, 1, 51}};
   for (std::uint32_t choice = 0; choice < 3; ++choice) {
     plan.opens.push_back({core::SequenceId{choice + 1}, request, choice, {}});
@@ -267,7 +267,7 @@ BOOST_AUTO_TEST_CASE(choices_fork_from_one_prompt_by_copy_on_write) {
     for (std::uint32_t choice = 0; choice < 3; ++choice) {
       forked[choice].push_back(result->sampled.at(choice).out);
       const auto id = core::SequenceId{choice + 1};
-      plan.items.push_back({id, 40 + index, {forked[choice].back().token}, blocks[choice], {{id, index + 1}}});
+      plan.items.push_back({id, 40 + index, {forked[choice].back().token}, blocks[choice], {{id, index + 1}}, {}});
     }
   }
   for (std::uint32_t choice = 0; choice < 3; ++choice) BOOST_TEST((forked[choice] == alone[choice]));

@@ -45,7 +45,7 @@ inline std::vector<core::TokenOut> drive(Device& device, const std::shared_ptr<c
   plan.opens.push_back({sequence, request, how.choice, how.answer});
   while ((outs.empty() || outs.back().finish == core::FinishReason::none) && outs.size() < how.stop_after) {
     const auto end = static_cast<std::uint32_t>(std::min<std::size_t>(tokens.size(), from + how.chunk));
-    core::StepItem item{sequence, from, {tokens.begin() + from, tokens.begin() + end}, block_table(end, how), {}};
+    core::StepItem item{sequence, from, {tokens.begin() + from, tokens.begin() + end}, block_table(end, how), {}, {}};
     if (end == tokens.size()) item.samples.push_back({sequence, static_cast<std::uint32_t>(how.answer.size() + outs.size())});
     plan.items.push_back(std::move(item));
     const auto result = device.execute(plan);

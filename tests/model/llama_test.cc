@@ -32,7 +32,7 @@ double relative_error(const TinyOptions& options, core::PageFormat format, std::
   const auto tokens = text(n, tiny.vocabulary);
   std::vector<core::BlockId> blocks((n + 15) / 16);
   std::iota(blocks.rbegin(), blocks.rend(), core::BlockId{0});
-  const core::StepItem item{{}, 0, tokens, blocks, {}};
+  const core::StepItem item{{}, 0, tokens, blocks, {}, {}};
   const model::WantedRow last{0, static_cast<std::uint32_t>(n - 1)};
   const auto want = model::test::reference_logits(tiny, tokens, format == core::PageFormat::raw16);
   double difference = 0;

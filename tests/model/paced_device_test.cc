@@ -155,12 +155,12 @@ BOOST_AUTO_TEST_CASE(paced_step_tells_its_time_by_the_cost_table) {
   const auto request = make_request(20, 2);
   core::StepPlan plan;
   plan.opens.push_back({SequenceId{1}, request, 0, {}});
-  plan.items.push_back({SequenceId{1}, 0, request->prompt, table(20, 0), {{SequenceId{1}, 0}}});
+  plan.items.push_back({SequenceId{1}, 0, request->prompt, table(20, 0), {{SequenceId{1}, 0}}, {}});
   const auto first = (*device)->execute(plan);
   BOOST_REQUIRE(first.has_value());
   BOOST_TEST(first->elapsed.count() == 1000 + 20 * 10 + 210);
   core::StepPlan next;
-  next.items.push_back({SequenceId{1}, 20, {first->sampled[0].out.token}, table(21, 0), {{SequenceId{1}, 1}}});
+  next.items.push_back({SequenceId{1}, 20, {first->sampled[0].out.token}, table(21, 0), {{SequenceId{1}, 1}}, {}});
   const auto second = (*device)->execute(next);
   BOOST_REQUIRE(second.has_value());
   BOOST_TEST(second->elapsed.count() == 1000 + 100 + 21);
@@ -173,12 +173,12 @@ BOOST_AUTO_TEST_CASE(paced_wrong_plans_are_refused_by_name_and_change_nothing) {
     const char* wish;
     core::StepItem item;
   };
-  const Case cases[] = {{"was not opened", {SequenceId{7}, 0, {5}, {0}, {{SequenceId{7}, 0}}}},
-                        {"no tokens", {SequenceId{7}, 0, {}, {0}, {}}},
-                        {"not in the pool", {SequenceId{7}, 0, {5}, {4}, {}}},
-                        {"not in the vocabulary", {SequenceId{7}, 0, {1000}, {0}, {}}},
-                        {"blocks for", {SequenceId{7}, 16, {5}, {0}, {}}},
-                        {"beyond the context", {SequenceId{7}, 8192, {5}, {0}, {}}}};
+  const Case cases[] = {{"was not opened", {SequenceId{7}, 0, {5}, {0}, {{SequenceId{7}, 0}}, {}, {}}},
+                        {"no tokens", {SequenceId{7}, 0, {}, {0}, {}, {}}},
+                        {"not in the pool", {SequenceId{7}, 0, {5}, {4}, {}, {}}},
+                        {"not in the vocabulary", {SequenceId{7}, 0, {1000}, {0}, {}, {}}},
+                        {"blocks for", {SequenceId{7}, 16, {5}, {0}, {}, {}}},
+                        {"beyond the context", {SequenceId{7}, 8192, {5}, {0}, {}, {}}}};
   for (const auto& wrong : cases) {
     core::StepPlan plan;
     plan.items.push_back(wrong.item);

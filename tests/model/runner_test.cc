@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(all_rows_at_once_equal_rows_one_by_one) {
 BOOST_AUTO_TEST_CASE(a_step_without_wanted_rows_only_writes_pages) {
   auto device = model::CpuDevice::make({.path = model::test::write_tiny_model({}), .blocks = 2, .step_rows_max = 16});
   BOOST_REQUIRE(device.has_value());
-  const core::StepItem item{{}, 0, {1, 2, 3}, {1}, {}};
+  const core::StepItem item{{}, 0, {1, 2, 3}, {1}, {}, {}};
   (*device)->runner().run({&item, 1}, {}, [](std::size_t, const float*) { BOOST_ERROR("no row was asked for"); });
   std::vector<std::byte> rows(3 * (*device)->info().row_bytes);
   (*device)->read_rows(1, 0, 3, rows);

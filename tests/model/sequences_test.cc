@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(wrong_plans_are_refused_by_name) {
   core::StepPlan good;
   good.opens.push_back({id, std::make_shared<core::Request>(), 0, {}});
   good.copies.push_back({0, 1, 16});
-  good.items.push_back({id, 0, std::vector<core::TokenId>(20, 5), {0, 1}, {{id, 0}}});
+  good.items.push_back({id, 0, std::vector<core::TokenId>(20, 5), {0, 1}, {{id, 0}}, {}});
   BOOST_TEST(sequences.check(good, info, 20).has_value());
   auto plan = good;
   plan.items[0].tokens.push_back(5);
