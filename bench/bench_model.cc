@@ -65,7 +65,8 @@ Timing run(model::CpuDevice& device, std::uint32_t streams, std::uint32_t prompt
       core::StepPlan plan;
       if (from == 0) plan.opens.push_back({core::SequenceId{s + 1}, request, 0, {}});
       const std::uint32_t end = std::min(prompt, from + chunk);
-      plan.items.push_back({core::SequenceId{s + 1}, from, {request->prompt.begin() + from, request->prompt.begin() + end}, blocks[s], {}, {}});
+      plan.items.push_back(
+          {core::SequenceId{s + 1}, from, {request->prompt.begin() + from, request->prompt.begin() + end}, blocks[s], {}, {}});
       if (end == prompt) plan.items.back().samples.push_back({core::SequenceId{s + 1}, 0});
       const auto result = device.execute(plan);
       if (!result) std::fprintf(stderr, "%s\n", result.error().message.c_str()), std::exit(1);

@@ -173,7 +173,7 @@ BOOST_AUTO_TEST_CASE(paced_wrong_plans_are_refused_by_name_and_change_nothing) {
     const char* wish;
     core::StepItem item;
   };
-  const Case cases[] = {{"was not opened", {SequenceId{7}, 0, {5}, {0}, {{SequenceId{7}, 0}}, {}, {}}},
+  const Case cases[] = {{"was not opened", {SequenceId{7}, 0, {5}, {0}, {{SequenceId{7}, 0}}, {}}},
                         {"no tokens", {SequenceId{7}, 0, {}, {0}, {}, {}}},
                         {"not in the pool", {SequenceId{7}, 0, {5}, {4}, {}, {}}},
                         {"not in the vocabulary", {SequenceId{7}, 0, {1000}, {0}, {}, {}}},
