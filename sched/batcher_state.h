@@ -40,9 +40,9 @@ struct BatchChoice {
   std::uint32_t untold = 0;            ///< likewise: tokens at the end that the owner has not been told
   BlockId copy_from = core::no_block;  ///< copy on write in the step being planned or in flight
   std::uint32_t exported = 0;          ///< rows whose blocks the running export has told, but for growth in the last of them
-  std::uint32_t guesses = 0;           ///< rows behind these that the worker may fill with tokens it guesses; at most tokens_per_step_max - 1
-  std::vector<core::TokenId> tokens;   ///< generated so far
-  std::vector<BlockId> table;          ///< may reach beyond `computed`: blocks set aside for the prompt
+  std::uint32_t guesses = 0;  ///< rows behind these that the worker may fill with tokens it guesses; at most tokens_per_step_max - 1
+  std::vector<core::TokenId> tokens;  ///< generated so far
+  std::vector<BlockId> table;         ///< may reach beyond `computed`: blocks set aside for the prompt
   core::SequenceId sequence;
   std::vector<core::BlockName> names;      ///< of blocks floor(prompt / 16) and on, as far as known
   std::vector<std::vector<BlockId>> more;  ///< tables of the KV groups behind the first; no_block: released, or not there

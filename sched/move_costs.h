@@ -73,10 +73,10 @@ struct MoveReplica {
   std::uint64_t page_bytes = 0;
   std::uint32_t groups = 1;          ///< KV groups; 16 tokens fill a block in each
   std::uint32_t growing_groups = 1;  ///< of them, those that keep it
-  std::uint32_t leaving = 0;   ///< moves under way from there: this router's, or as many as it reports
-  std::uint32_t arriving = 0;  ///< to there, likewise
-  bool exports = false;        ///< its report tells of streams that leave it
-  bool imports = false;        ///< of streams that arrive
+  std::uint32_t leaving = 0;         ///< moves under way from there: this router's, or as many as it reports
+  std::uint32_t arriving = 0;        ///< to there, likewise
+  bool exports = false;              ///< its report tells of streams that leave it
+  bool imports = false;              ///< of streams that arrive
   StepCosts step;
 
   std::uint32_t free() const { return blocks_free > blocks_in_flight ? blocks_free - blocks_in_flight : 0; }

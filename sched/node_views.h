@@ -63,9 +63,9 @@ struct ModelReplica {
 
 /// All replicas of one model, of nodes that are up.
 struct ModelReplicas {
-  std::vector<ModelReplica> list;  ///< by ref
-  std::uint32_t context_max = 0;   ///< the largest of them
-  std::uint32_t blocks_max = 0;    ///< blocks_total of the largest
+  std::vector<ModelReplica> list;        ///< by ref
+  std::uint32_t context_max = 0;         ///< the largest of them
+  std::uint32_t blocks_max = 0;          ///< blocks_total of the largest
   std::vector<core::KvGroup> kv_groups;  ///< of the one that told last
 };
 

@@ -317,7 +317,7 @@ void Cluster::State::perform(std::uint32_t n, std::uint32_t r, sched::BatcherCor
   SimReplica& replica = nodes_[n].replicas[r];
   for (auto& action : actions) {
     if (auto* posted = std::get_if<Core::Post>(&action)) {
-      send(n, posted->to, posted->message);
+      send(n, posted->to, options_.jumps ? hear_early(n, r, index_.at(posted->to), posted->message) : posted->message);
     } else if (auto* local = std::get_if<Core::Local>(&action)) {
       at(now_, EventRank::transfer, n, [this, n, life = nodes_[n].life, event = std::move(local->event)] {
         if (nodes_[n].life != life) return;

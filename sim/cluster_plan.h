@@ -21,7 +21,7 @@ struct ReplicaPlan {
   StepCost cost;
   std::uint32_t percent = 100;       ///< speed: 200 halves the time of a step
   std::uint32_t guess_permille = 0;  ///< info.tokens_per_step_max > 1: chance of a guess to be right
-  core::Duration overhead{0};   ///< of each step; the batcher does not learn of it, as in production
+  core::Duration overhead{0};        ///< of each step; the batcher does not learn of it, as in production
 };
 
 struct NodePlan {

@@ -200,6 +200,8 @@ struct Cluster::State {
   void hear_late_tokens(std::uint32_t n);
   /// Tells owners what they would have heard by now.
   void tell_now(std::uint32_t n, std::uint32_t r);
+  /// Of a message that tells tokens late: its owner hears at once what it would have heard by now; the rest is sent.
+  core::MessagePtr hear_early(std::uint32_t n, std::uint32_t r, std::uint32_t to, const core::MessagePtr& message);
   /// Tells owners everything, by the usual way.
   void tell_all(std::uint32_t n, std::uint32_t r);
 

@@ -162,6 +162,27 @@ void Cluster::State::tell_now(std::uint32_t n, std::uint32_t r) {
   }
 }
 
+core::MessagePtr Cluster::State::hear_early(std::uint32_t n, std::uint32_t r, std::uint32_t to, const core::MessagePtr& message) {
+  const auto* told = std::get_if<core::Tokens>(message.get());
+  const SimReplica& replica = nodes_[n].replicas[r];
+  if (told == nullptr || cut(n, to) || replica.plan->info.tokens_per_step_max > 1) return message;  // of those nothing is told late
+  const std::size_t under = std::max(1U, under_way(replica, latency(n, to)));
+  const auto late = [under](const core::TokenRun& run) { return run.tokens.size() > under; };
+  if (std::none_of(told->runs.begin(), told->runs.end(), late)) return message;
+  core::Tokens early{told->replica, {}};
+  core::Tokens rest{told->replica, {}};
+  for (const auto& run : told->runs) {
+    auto& last = rest.runs.emplace_back(run);
+    if (!late(run)) continue;
+    const auto part = last.tokens.begin() + static_cast<std::ptrdiff_t>(run.tokens.size() - under);
+    early.runs.push_back({run.key, run.epoch, run.choice, run.first_index, {last.tokens.begin(), part}});
+    last.tokens.erase(last.tokens.begin(), part);
+    last.first_index += static_cast<std::uint32_t>(run.tokens.size() - under);
+  }
+  deliver_to({core::make_message(std::move(early)), n, to, nodes_[to].life, 0});
+  return core::make_message(std::move(rest));
+}
+
 void Cluster::State::tell_all(std::uint32_t n, std::uint32_t r) {
   SimReplica& replica = nodes_[n].replicas[r];
   if (!options_.jumps || !nodes_[n].alive || !replica.core) return;

@@ -59,7 +59,8 @@ BOOST_AUTO_TEST_CASE(jumps_change_nothing) {
   const RandomCluster shape;
   ClusterCounts sum;
   std::uint64_t equal = 0;
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+  const std::uint64_t seeds = long_run() ? 10'000 : 500;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     if (only_seed() != 0 && seed != only_seed()) continue;
     const auto jumped = play(shape, seed, true, false);
     const auto stepped = play(shape, seed, false, false);
@@ -88,7 +89,7 @@ BOOST_AUTO_TEST_CASE(jumps_change_nothing) {
   BOOST_TEST_MESSAGE(equal << " scenarios equal; " << sum.jumped << " of " << sum.decode_steps << " decode steps jumped; cut by arrival "
                            << sum.cuts[0] << ", cancel " << sum.cuts[1] << ", deadline " << sum.cuts[2] << ", blocks " << sum.cuts[3]
                            << ", move " << sum.cuts[4] << ", failure " << sum.cuts[5] << ", report " << sum.cuts[6]);
-  BOOST_TEST(equal == 200U);
+  BOOST_TEST(equal == seeds);
   BOOST_TEST(sum.jumped * 2 >= sum.decode_steps);
   for (const auto cuts : sum.cuts) BOOST_TEST(cuts >= 100U);
 }

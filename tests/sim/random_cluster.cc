@@ -125,6 +125,11 @@ RandomCase random_case(const RandomCluster& shape, std::uint64_t seed) {
   fault(FaultKind::slow, shape.slow_nodes, 2000);
   fault(FaultKind::partition, shape.partitions, 1500);
   fault(FaultKind::drain, shape.drains, 2000);
+  if (random.below(2) == 0) made.plan.network.client_latency = std::chrono::microseconds(between(random, 100, 4000));
+  const std::uint32_t overhead_us = random.below(2) * between(random, 50, 3000);
+  for (auto& node : made.plan.nodes) {
+    for (auto& replica : node.replicas) replica.overhead = std::chrono::microseconds(overhead_us);
+  }
   return made;
 }
 
