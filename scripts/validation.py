@@ -124,8 +124,8 @@ def truth(options):
 
 def speed(options):
     rows = []
-    for nodes, seconds in ((100, 120), (1000, 60), (10_000, 40)):
-        row = run_json([options.spillway, "sim", "speed", "--nodes", nodes, "--seconds", seconds, "--json"])
+    for nodes, seconds, warm_up in ((100, 120, 30), (1000, 60, 30), (10_000, 16, 11)):
+        row = run_json([options.spillway, "sim", "speed", "--nodes", nodes, "--seconds", seconds, "--warm-up", warm_up, "--json"])
         row["nodes"] = nodes
         rows.append(row)
     write_part("speed", rows)
