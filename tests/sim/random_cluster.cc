@@ -33,7 +33,8 @@ void draw_kinds(const RandomCluster& shape, std::uint64_t seed, ClusterPlan& pla
   for (auto& node : plan.nodes) {
     for (auto& replica : node.replicas) replica.info.kv_groups = groups;
   }
-  plan.batcher.hold_max = kinds.below(2) * std::chrono::milliseconds(between(kinds, 20, 400));
+  plan.batcher.hold_max = core::Duration{0};
+  if (kinds.below(2) == 1) plan.batcher.hold_max = std::chrono::milliseconds(between(kinds, 20, 400));
 }
 
 }  // namespace
@@ -126,7 +127,7 @@ RandomCase random_case(const RandomCluster& shape, std::uint64_t seed) {
   fault(FaultKind::partition, shape.partitions, 1500);
   fault(FaultKind::drain, shape.drains, 2000);
   if (random.below(2) == 0) made.plan.network.client_latency = std::chrono::microseconds(between(random, 100, 4000));
-  const std::uint32_t overhead_us = random.below(2) * between(random, 50, 3000);
+  const std::uint32_t overhead_us = random.below(2) == 0 ? 0 : between(random, 50, 3000);
   for (auto& node : made.plan.nodes) {
     for (auto& replica : node.replicas) replica.overhead = std::chrono::microseconds(overhead_us);
   }
