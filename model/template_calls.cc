@@ -86,15 +86,7 @@ Value Interpreter::call_macro(const MacroObject& macro, Args args) {
 Value Interpreter::call_again(LoopObject& loop, const Args& args) {
   if (loop.recursive == nullptr) fail("The loop must have the 'recursive' marker to be called recursively.");
   const Value& over = *bind("loop", args, {"iterable"}, 1)[0];
-  TextBuilder inner(heap_);
-  TextBuilder* const outer = std::exchange(out_, &inner);
-  struct Restore {
-    TextBuilder*& to;
-    TextBuilder* from;
-    ~Restore() { to = from; }
-  } const restore{out_, outer};
-  run_loop(*loop.recursive, over, *loop.scope, loop.depth0 + 1);
-  return inner.finish();
+  return written_by([&] { run_loop(*loop.recursive, over, *loop.scope, loop.depth0 + 1); });
 }
 
 Value Interpreter::call_range(const Args& args) {

@@ -134,18 +134,6 @@ bool Interpreter::run_items(const Statement& statement, LoopObject& loop, Scope&
   return completed;
 }
 
-TextPtr Interpreter::captured(const Body& body, Scope& scope) {
-  TextBuilder inner(heap_);
-  TextBuilder* const outer = std::exchange(out_, &inner);
-  struct Restore {
-    TextBuilder*& to;
-    TextBuilder* from;
-    ~Restore() { to = from; }
-  } const restore{out_, outer};
-  run_body(body, scope);
-  return inner.finish();
-}
-
 Value Interpreter::filtered_text(const ExpressionPtr& filter, TextPtr text, Scope& scope) {
   if (filter == nullptr) return text;
   subjects_.emplace_back(std::move(text));

@@ -70,7 +70,21 @@ class Interpreter {
   void assign(const Target& target, const Value& value, Scope& scope);
   MacroObject* make_macro(const Statement& statement, Scope& scope);
   /// The text of a body in a scope of its own.
-  TextPtr captured(const Body& body, Scope& scope);
+  TextPtr captured(const Body& body, Scope& scope) {
+    return written_by([&] { run_body(body, scope); });
+  }
+  /// What `run` writes, instead of the output.
+  template <class Run>
+  TextPtr written_by(Run&& run) {
+    TextBuilder inner(heap_);
+    struct Restore {
+      TextBuilder*& to;
+      TextBuilder* from;
+      ~Restore() { to = from; }
+    } const restore{out_, std::exchange(out_, &inner)};
+    run();
+    return inner.finish();
+  }
   Value filtered_text(const ExpressionPtr& filter, TextPtr text, Scope& scope);
 
   Value evaluate(const Expression& e, Scope& scope);
