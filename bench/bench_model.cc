@@ -31,7 +31,7 @@ struct Work {
   double body_ops = 0, head_ops = 0, body_bytes = 0, head_bytes = 0;
 };
 
-Work work_of(const model::LlamaWeights& weights) {
+Work work_of(const model::Weights& weights) {
   Work work;
   for (const auto& l : weights.layers) {
     for (const auto* m : {&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down}) {

@@ -12,12 +12,14 @@
 #include <vector>
 
 #include "kernels/attention.h"
+#include "kernels/gelu_mul.h"
 #include "kernels/isa.h"
 #include "kernels/math.h"
 #include "kernels/quantize.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rope.h"
 #include "kernels/silu_mul.h"
+#include "kernels/softcap.h"
 #include "kernels/vector_ops.h"
 
 namespace {
@@ -56,17 +58,19 @@ void run(int rounds) {
   const double million = 64.0 * n / 1e6;
   const auto rate = [&](double seconds) { return million / seconds; };
   kernels::QuantizedRows quantized{64, n};
-  std::printf("  exp %.0f  log %.0f  rms_norm %.0f  silu_mul %.0f  quantize %.0f  million values/s\n",
+  std::printf("  exp %.0f  log %.0f  rms_norm %.0f  silu_mul %.0f  gelu_mul %.0f  softcap %.0f  quantize %.0f  million values/s\n",
               rate(best(rounds, [&] { kernels::exp(x.data(), y.data(), x.size()); })),
               rate(best(rounds, [&] { kernels::log(x.data(), y.data(), x.size()); })),
               rate(best(rounds, [&] { kernels::rms_norm(x.data(), x.data(), y.data(), 64, n, 1e-5F, pool); })),
               rate(best(rounds, [&] { kernels::silu_mul(x.data(), x.data(), y.data(), 64, n, pool); })),
+              rate(best(rounds, [&] { kernels::gelu_mul(x.data(), x.data(), y.data(), 64, n, pool); })),
+              rate(best(rounds, [&] { kernels::softcap(y.data(), 64, n, 30.0F, pool); })),
               rate(best(rounds, [&] { quantized.assign(x.data(), 64, n, n, pool); })));
-  const kernels::Rope rope{64, 10000.0F, {}};
+  const kernels::Rope rope{{.dims = 64}, kernels::RopeOrder::adjacent, {}};
   std::vector<float> cosines(64);
   std::vector<float> sines(64);
   const double angles = best(rounds, [&] { rope.angles(4000, cosines.data(), sines.data()); });
-  const double turn = best(rounds, [&] { kernels::rope(y.data(), 9, 64, cosines.data(), sines.data()); });
+  const double turn = best(rounds, [&] { kernels::rope(rope.order(), y.data(), 9, 64, cosines.data(), sines.data()); });
   std::printf("  rope: angles of one position %.2f us, 9 heads %.2f us\n", angles * 1e6, turn * 1e6);
   for (const auto format : {core::PageFormat::raw16, core::PageFormat::raw32}) {
     for (const std::uint32_t rows : {1U, 64U}) {

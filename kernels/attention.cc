@@ -46,7 +46,7 @@ void Attention::write(std::byte* pool_base, std::size_t layer, const core::Block
 }
 
 void Attention::run(const std::byte* pool_base, std::size_t layer, const std::vector<AttentionSpan>& spans, const float* q, float* out,
-                    ThreadPool& pool) {
+                    ThreadPool& pool, const AttentionRule& rule) {
   count_call(current_isa());
   tiles_.clear();
   for (std::uint32_t s = 0; s < spans.size(); ++s) {
@@ -58,7 +58,7 @@ void Attention::run(const std::byte* pool_base, std::size_t layer, const std::ve
   const auto op = vector_ops().attention;
   const std::uint32_t group = heads_ / shape_.kv_heads;
   const std::size_t stride = std::size_t{heads_} * shape_.head_dim;
-  const float scale = 1.0F / std::sqrt(static_cast<float>(shape_.head_dim));
+  const float scale = rule.scale != 0.0F ? rule.scale : 1.0F / std::sqrt(static_cast<float>(shape_.head_dim));
   pool.parallel(tiles_.size(), [&](std::size_t i, unsigned thread) {
     const Tile& tile = tiles_[i];
     const AttentionSpan& span = spans[tile.span];
@@ -76,6 +76,7 @@ void Attention::run(const std::byte* pool_base, std::size_t layer, const std::ve
         .group = group,
         .head_dim = shape_.head_dim,
         .first_position = span.first_position + tile.row,
+        .window = rule.window,
         .scale = scale,
         .scratch = scratch_.data() + scratch_floats_ * thread});
   });

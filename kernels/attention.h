@@ -40,13 +40,20 @@ struct AttentionSpan {
   std::uint32_t row = 0;
 };
 
+/// What rows of a layer see, and how sharply.
+struct AttentionRule {
+  std::uint32_t window = 0;  ///< the last so many tokens, the row itself included; 0 = all
+  float scale = 0.0F;        ///< of the scores; 0 = 1 / sqrt(head_dim)
+};
+
 /// Causal grouped-query attention of many sequences over the pages of one pool.
 ///
 /// For each row and query head h, whose KV head is h / (heads / kv_heads), segment by segment of 256 tokens from position 0:
 /// s[t] = (q . k[t]) * scale, the dot in 16 lanes (lane = d mod 16, fma in order) and the fixed tree; m = max s; p[t] =
 /// exp(s[t] - m); l = sum of p in 16 lanes (lane = t mod 16) and the tree; o[d] = fma(p[t], v[t][d], o[d]) in order of t.
 /// Segments join left to right: M = max(m0, m1), a = exp(m0 - M), b = exp(m1 - M), l = fma(l0, a, l1 b), o = fma(o0, a, o1 b).
-/// Result o * (1 / l). So a row depends on nothing but its own q and the pages.
+/// Result o * (1 / l). With a window p[t] = 0 for the tokens before it; pages and segments that lie wholly before it are not read,
+/// so they need not exist: their entries of the block table may be anything. So a row depends on nothing but its own q and the pages.
 class Attention {
  public:
   /// `heads` is a multiple of shape.kv_heads. Scratch for each thread is made here; calls allocate nothing, provided that spans
@@ -63,7 +70,7 @@ class Attention {
 
   /// out[rows of all spans, heads * head_dim] from q of the same shape. The rows' own K and V were written before.
   void run(const std::byte* pool_base, std::size_t layer, const std::vector<AttentionSpan>& spans, const float* q, float* out,
-           ThreadPool& pool);
+           ThreadPool& pool, const AttentionRule& rule = {});
 
  private:
   struct Tile {

@@ -128,12 +128,14 @@ inline void read_page(const std::byte* from, bool half, std::size_t head_dim, st
   }
 }
 
-/// scores -> exp(scores - max) in place, zero from `n` to whole lanes. `scale` is applied first.
+/// scores -> exp(scores - max) of tokens [hidden, n) in place, zero before them and behind them to whole lanes. `scale` is applied
+/// first; it is above 0.
 struct Softened {
   float max, sum;
 };
-inline Softened soften(float* scores, std::size_t n, float scale) {
+inline Softened soften(float* scores, std::size_t hidden, std::size_t n, float scale) {
   const std::size_t whole = (n + lanes - 1) / lanes * lanes;
+  for (std::size_t t = 0; t < hidden; ++t) scores[t] = bits_float(0xff800000U);
   for (std::size_t t = n; t < whole; ++t) scores[t] = bits_float(0xff800000U);
   F16 best = set1(bits_float(0xff800000U));
   for (std::size_t t = 0; t < whole; t += lanes) {
@@ -179,6 +181,18 @@ inline std::size_t visible(std::size_t position, std::size_t segment) {
   return n < segment_tokens ? n : segment_tokens;
 }
 
+/// The first token that a row at `position` sees.
+inline std::size_t first_seen(std::size_t position, std::size_t window) {
+  return window != 0 && position >= window ? position + 1 - window : 0;
+}
+
+/// Tokens at the begin of segment `segment` that lie before the first that is seen.
+inline std::size_t hidden_before(std::size_t first, std::size_t segment) {
+  const std::size_t begin = segment * segment_tokens;
+  if (first <= begin) return 0;
+  return first - begin < segment_tokens ? first - begin : segment_tokens;
+}
+
 /// The buffers of one tile, in the scratch memory. Queries are numbered row by row, within a row head by head.
 struct TileBuffers {
   TileBuffers(const AttentionTile& tile, std::size_t padded) : width{padded}, queries{std::size_t{tile.rows} * tile.group} {
@@ -199,39 +213,47 @@ struct TileBuffers {
   float* state;      // [queries][m, l of the merge, m, l of the segment]
 };
 
-/// One segment: scores of all queries, softened; then o_segment = their weighted values. Queries before `first` do not see it.
+/// One segment: scores of the queries that see it, softened; then o_segment = their weighted values. Rows ascend, so those
+/// before the segment come first, and those whose window has left it come last.
 inline void attend_segment(const AttentionTile& tile, const TileBuffers& b, std::size_t segment) {
   const std::size_t width = b.width;
   const std::size_t begin = segment * segment_tokens;
   const std::size_t tokens = visible(tile.first_position + tile.rows - 1, segment);
   const std::uint32_t* blocks = tile.blocks + begin / page_rows;
   const auto seen = [&](std::size_t query) { return visible(tile.first_position + query / tile.group, segment); };
+  const auto start = [&](std::size_t query) { return first_seen(tile.first_position + query / tile.group, tile.window); };
+  const auto hidden = [&](std::size_t query) { return hidden_before(start(query), segment); };
   std::size_t first = 0;
   while (seen(first) == 0) ++first;
-  for (std::size_t t = 0; t < tokens; t += page_rows) {
+  std::size_t end = b.queries;
+  while (hidden(end - 1) == segment_tokens) --end;
+  const std::size_t first_page = hidden(first) / page_rows * page_rows;
+  for (std::size_t t = first_page; t < tokens; t += page_rows) {
     read_page(tile.pool + blocks[t / page_rows] * tile.page_bytes + tile.k_offset, tile.half, tile.head_dim, width, b.page);
-    for_queries(first, b.queries, [&]<std::size_t Q>(std::size_t i) {
+    for_queries(first, end, [&]<std::size_t Q>(std::size_t i) {
       page_scores<Q>(b.q + i * width, b.page, width, b.scores + i * score_stride + t, score_stride);
     });
   }
-  for (std::size_t i = first; i < b.queries; ++i) {
-    const Softened s = soften(b.scores + i * score_stride, seen(i), tile.scale);
+  for (std::size_t i = first; i < end; ++i) {
+    const Softened s = soften(b.scores + i * score_stride, hidden(i), seen(i), tile.scale);
     b.state[4 * i + 2] = s.max, b.state[4 * i + 3] = s.sum;
     for (std::size_t d = 0; d < width; d += lanes) store(b.o_segment + i * width + d, set1(0.0F));
   }
-  for (std::size_t t = 0; t < tokens; t += page_rows) {
+  for (std::size_t t = first_page; t < tokens; t += page_rows) {
     read_page(tile.pool + blocks[t / page_rows] * tile.page_bytes + tile.v_offset, tile.half, tile.head_dim, width, b.page);
+    std::size_t last = end;
+    while (last > first && hidden(last - 1) >= t + page_rows) --last;  // windows that begin behind this page
     std::size_t i = first;
-    for (; i < b.queries && seen(i) < t + page_rows; ++i) {  // rows that end in this page or before it
+    for (; i < last && seen(i) < t + page_rows; ++i) {  // rows that end in this page or before it
       if (seen(i) > t) add_values<1>(b.scores + i * score_stride + t, score_stride, seen(i) - t, b.page, width, b.o_segment + i * width);
     }
-    for_queries(i, b.queries, [&]<std::size_t Q>(std::size_t j) {
+    for_queries(i, last, [&]<std::size_t Q>(std::size_t j) {
       add_values<Q>(b.scores + j * score_stride + t, score_stride, page_rows, b.page, width, b.o_segment + j * width);
     });
   }
-  for (std::size_t i = first; i < b.queries; ++i) {
+  for (std::size_t i = first; i < end; ++i) {
     const Softened s{b.state[4 * i + 2], b.state[4 * i + 3]};
-    if (segment == 0) {
+    if (segment == start(i) / segment_tokens) {
       b.state[4 * i] = s.max, b.state[4 * i + 1] = s.sum;
       __builtin_memcpy(b.o + i * width, b.o_segment + i * width, width * sizeof(float));
     } else {
@@ -248,7 +270,8 @@ inline void attention_body(const AttentionTile& tile) {
     for (std::size_t d = 0; d < width; ++d) b.q[i * width + d] = d < tile.head_dim ? from[d] : 0.0F;
   }
   const std::size_t last = tile.first_position + tile.rows - 1;
-  for (std::size_t segment = 0; segment * segment_tokens <= last; ++segment) attend_segment(tile, b, segment);
+  for (std::size_t segment = first_seen(tile.first_position, tile.window) / segment_tokens; segment * segment_tokens <= last; ++segment)
+    attend_segment(tile, b, segment);
   for (std::size_t i = 0; i < b.queries; ++i) {
     float* to = tile.out + i / tile.group * tile.stride + i % tile.group * tile.head_dim;
     const float inverse = 1.0F / b.state[4 * i + 1];

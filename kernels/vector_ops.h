@@ -6,7 +6,7 @@
 namespace spillway::kernels {
 
 /// One query tile of attention: `rows` rows of one sequence, the `group` query heads that share one KV head. Row r stands at
-/// position `first_position` + r and sees the tokens 0 .. first_position + r. See attention.h.
+/// position `first_position` + r and sees the tokens 0 .. first_position + r, or the last `window` of them. See attention.h.
 struct AttentionTile {
   const std::byte* pool = nullptr;  ///< device pool; block b begins at pool + b * page_bytes
   std::size_t page_bytes = 0;
@@ -21,6 +21,7 @@ struct AttentionTile {
   std::uint32_t group = 0;
   std::uint32_t head_dim = 0;
   std::uint32_t first_position = 0;
+  std::uint32_t window = 0;  ///< tokens that a row sees, itself included; 0 = all
   float scale = 1.0F;        ///< scores are (q . k) * scale
   float* scratch = nullptr;  ///< attention_scratch_floats(group, head_dim)
 };
@@ -33,7 +34,10 @@ struct VectorOps {
   void (*cos)(const float* x, float* y, std::size_t n);
   void (*rms_norm)(const float* x, const float* weight, float* y, std::size_t n, float epsilon);
   void (*rope)(float* x, const float* cos2, const float* sin2, std::size_t n);
+  void (*rope_halves)(float* x, const float* cos2, const float* sin2, std::size_t n);
   void (*silu_mul)(const float* gate, const float* up, float* y, std::size_t n);
+  void (*gelu_mul)(const float* gate, const float* up, float* y, std::size_t n);
+  void (*softcap)(float* x, std::size_t n, float cap);
   void (*store_values)(const float* x, std::byte* y, std::size_t n, bool half);
   void (*attention)(const AttentionTile& tile);
 };

@@ -27,8 +27,8 @@ core::Result<KvPool> make_pool(const CpuOptions& options, const kernels::PageSha
   return KvPool::make(std::size_t{shape.layers} * 2 * shape.kv_heads, shape.head_row_bytes(), static_cast<std::uint32_t>(blocks));
 }
 
-core::Result<void> check_workspace(const CpuOptions& options, const LlamaShape& shape, std::size_t file_bytes) {
-  const auto bytes = Llama::workspace_bytes(shape, options.step_rows_max, options.threads);
+core::Result<void> check_workspace(const CpuOptions& options, const GraphShape& shape, std::size_t file_bytes) {
+  const auto bytes = Graph::workspace_bytes(shape, options.step_rows_max, options.threads);
   const auto machine = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   const auto most = std::min(std::max<std::uint64_t>(options.workspace_bytes_max, file_bytes), machine);
   if (bytes <= most) return {};
@@ -79,7 +79,7 @@ core::Result<std::unique_ptr<CpuDevice>> CpuDevice::make(const CpuOptions& optio
   const auto file = GgufFile::open(options.path);
   if (!file) return tl::make_unexpected(file.error());
   auto threads = std::make_unique<kernels::ThreadPool>(useful_threads(options.threads));
-  auto weights = load_llama(*file, *threads);
+  auto weights = load_weights(*file, *threads);
   if (!weights) return tl::make_unexpected(core::Error{weights.error().code, options.path + ": " + weights.error().message, {}});
   const auto& shape = weights->shape;
   if (auto checked = check_workspace(options, shape, file->bytes().size()); !checked) return tl::make_unexpected(checked.error());
@@ -88,13 +88,13 @@ core::Result<std::unique_ptr<CpuDevice>> CpuDevice::make(const CpuOptions& optio
                                         std::to_string(shape.context) + " tokens");
   auto tokenizer = read_tokenizer(*file, shape.vocabulary);
   if (!tokenizer) return tl::make_unexpected(tokenizer.error());
-  auto pool = make_pool(options, {shape.layers, shape.kv_heads, shape.head_dim, options.page_format});
+  auto pool = make_pool(options, Graph::page_shape(shape, options.page_format));
   if (!pool) return tl::make_unexpected(pool.error());
   return std::unique_ptr<CpuDevice>(
       new CpuDevice(options, std::move(threads), std::move(*weights), std::move(*pool), std::move(*tokenizer)));
 }
 
-CpuDevice::CpuDevice(const CpuOptions& options, std::unique_ptr<kernels::ThreadPool> threads, LlamaWeights weights, KvPool pool,
+CpuDevice::CpuDevice(const CpuOptions& options, std::unique_ptr<kernels::ThreadPool> threads, Weights weights, KvPool pool,
                      std::shared_ptr<const Tokenizer> tokenizer)
     : isa_{options.isa},
       threads_{std::move(threads)},
@@ -102,7 +102,7 @@ CpuDevice::CpuDevice(const CpuOptions& options, std::unique_ptr<kernels::ThreadP
       pool_{std::move(pool)},
       tokenizer_{std::move(tokenizer)},
       sequences_{tokenizer_},
-      graph_{std::make_unique<Llama>(weights_, options.page_format, options.step_rows_max, *threads_)},
+      graph_{make_graph(weights_, options.page_format, options.step_rows_max, *threads_)},
       runner_{std::make_unique<Runner>(*graph_, pool_, options.step_rows_max)} {
   info_.model_name = options.name.empty() ? options.path : options.name;
   info_.model = core::model_id(info_.model_name);

@@ -10,8 +10,8 @@
 #include "kernels/isa.h"
 #include "kernels/thread_pool.h"
 #include "model/device.h"
+#include "model/graph.h"
 #include "model/kv_pool.h"
-#include "model/llama.h"
 #include "model/runner.h"
 #include "model/sampler.h"
 #include "model/sequences.h"
@@ -46,21 +46,21 @@ class CpuDevice : public Device {
 
   /// Null when the file has no vocabulary.
   const std::shared_ptr<const Tokenizer>& tokenizer() const { return tokenizer_; }
-  const LlamaWeights& weights() const { return weights_; }
+  const Weights& weights() const { return weights_; }
   /// For scoring, between steps; it writes pages of the pool.
   Runner& runner() { return *runner_; }
 
  private:
-  CpuDevice(const CpuOptions& options, std::unique_ptr<kernels::ThreadPool> threads, LlamaWeights weights, KvPool pool,
+  CpuDevice(const CpuOptions& options, std::unique_ptr<kernels::ThreadPool> threads, Weights weights, KvPool pool,
             std::shared_ptr<const Tokenizer> tokenizer);
 
   std::optional<kernels::Isa> isa_;
   std::unique_ptr<kernels::ThreadPool> threads_;
-  LlamaWeights weights_;
+  Weights weights_;
   KvPool pool_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   Sequences sequences_;
-  std::unique_ptr<Llama> graph_;
+  std::unique_ptr<Graph> graph_;
   std::unique_ptr<Runner> runner_;
   Sampler sampler_;
   core::ReplicaInfo info_;

@@ -6,7 +6,7 @@
 
 namespace spillway::model {
 
-Runner::Runner(Llama& graph, KvPool& pool, std::uint32_t rows_max) : graph_{graph}, pool_{pool}, rows_max_{rows_max} {
+Runner::Runner(Graph& graph, KvPool& pool, std::uint32_t rows_max) : graph_{graph}, pool_{pool}, rows_max_{rows_max} {
   spans_.reserve(rows_max);
   first_rows_.reserve(rows_max);
   wanted_.reserve(rows_max);
@@ -27,8 +27,8 @@ void Runner::run(std::span<const core::StepItem> items, std::span<const WantedRo
   graph_.forward(spans_, wanted_, pool_.base());
 
   const auto total = static_cast<std::uint32_t>(wanted_.size());
-  for (std::uint32_t first = 0; first < total; first += Llama::logits_rows_max) {
-    const std::uint32_t n = std::min(Llama::logits_rows_max, total - first);
+  for (std::uint32_t first = 0; first < total; first += Graph::logits_rows_max) {
+    const std::uint32_t n = std::min(Graph::logits_rows_max, total - first);
     const float* logits = graph_.logits(first, n);
     for (std::uint32_t i = 0; i < n; ++i) visit(first + i, logits + std::size_t{i} * graph_.vocabulary());
   }

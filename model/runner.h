@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/step.h"
+#include "model/graph.h"
 #include "model/kv_pool.h"
-#include "model/llama.h"
 
 namespace spillway::model {
 
@@ -25,7 +25,7 @@ using LogitsVisitor = std::function<void(std::size_t index, const float* logits)
 class Runner {
  public:
   /// `graph` and `pool` outlive this.
-  Runner(Llama& graph, KvPool& pool, std::uint32_t rows_max);
+  Runner(Graph& graph, KvPool& pool, std::uint32_t rows_max);
 
   std::uint32_t rows_max() const { return rows_max_; }
 
@@ -33,10 +33,10 @@ class Runner {
   void run(std::span<const core::StepItem> items, std::span<const WantedRow> wanted, const LogitsVisitor& visit);
 
  private:
-  Llama& graph_;
+  Graph& graph_;
   KvPool& pool_;
   std::uint32_t rows_max_;
-  std::vector<LlamaSpan> spans_;
+  std::vector<GraphSpan> spans_;
   std::vector<std::uint32_t> first_rows_;  // of each item
   std::vector<std::uint32_t> wanted_;
 };

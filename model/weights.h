@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "core/ids.h"
@@ -11,58 +10,49 @@
 #include "kernels/pack.h"
 #include "kernels/thread_pool.h"
 #include "model/gguf.h"
+#include "model/graph_shape.h"
 
 namespace spillway::model {
 
-/// What the metadata of a `llama` file says of the graph.
-struct LlamaShape {
-  std::uint32_t layers = 0;
-  std::uint32_t width = 0;  ///< embedding_length
-  std::uint32_t heads = 0;
-  std::uint32_t kv_heads = 0;  ///< divides heads
-  std::uint32_t head_dim = 0;  ///< even
-  std::uint32_t hidden = 0;    ///< feed_forward_length
-  std::uint32_t vocabulary = 0;
-  std::uint32_t context = 0;  ///< tokens the model was made for
-  float norm_epsilon = 0;
-  float rope_base = 10000.0F;
-
-  std::uint32_t q_width() const { return heads * head_dim; }
-  std::uint32_t kv_width() const { return kv_heads * head_dim; }
+/// Matrices are [outputs, inputs], applied to rows from the right: y = x W^T. Vectors that an architecture or a file does not have
+/// are empty.
+struct LayerWeights {
+  std::vector<float> attention_norm;        // [width]
+  kernels::PackedMatrix q;                  // [heads * head_dim, width]
+  kernels::PackedMatrix k;                  // [kv_heads * head_dim, width]
+  kernels::PackedMatrix v;                  // [kv_heads * head_dim, width]
+  kernels::PackedMatrix o;                  // [width, heads * head_dim]
+  std::vector<float> q_bias;                // [heads * head_dim]
+  std::vector<float> k_bias, v_bias;        // [kv_heads * head_dim]
+  std::vector<float> o_bias;                // [width]
+  std::vector<float> q_norm, k_norm;        // [head_dim]
+  std::vector<float> after_attention_norm;  // [width]
+  std::vector<float> hidden_norm;           // [width]
+  kernels::PackedMatrix gate;               // [hidden, width]
+  kernels::PackedMatrix up;                 // [hidden, width]
+  kernels::PackedMatrix down;               // [width, hidden]
+  std::vector<float> after_hidden_norm;     // [width]
 };
 
-/// Matrices are [outputs, inputs], applied to rows from the right: y = x W^T.
-struct LlamaLayer {
-  std::vector<float> attention_norm;  // [width]
-  kernels::PackedMatrix q;            // [heads * head_dim, width]
-  kernels::PackedMatrix k;            // [kv_heads * head_dim, width]
-  kernels::PackedMatrix v;            // [kv_heads * head_dim, width]
-  kernels::PackedMatrix o;            // [width, heads * head_dim]
-  std::vector<float> hidden_norm;     // [width]
-  kernels::PackedMatrix gate;         // [hidden, width]
-  kernels::PackedMatrix up;           // [hidden, width]
-  kernels::PackedMatrix down;         // [width, hidden]
-};
-
-/// The weights of a model of the `llama` architecture, packed for the products. Immutable.
-struct LlamaWeights {
-  LlamaShape shape;
+/// The weights of a model, packed for the products. Immutable.
+struct Weights {
+  GraphShape shape;
   kernels::PackedMatrix embedding;              // [vocabulary, width]
   std::optional<kernels::PackedMatrix> output;  // [vocabulary, width]; absent: tied to the embedding
   std::vector<float> output_norm;               // [width]
   std::vector<float> rope_factors;              // [head_dim / 2] or empty
-  std::vector<LlamaLayer> layers;
+  std::vector<LayerWeights> layers;
   core::U128 digest;  // of names, types, shapes and bytes of all tensors
 
   const kernels::PackedMatrix& head() const { return output ? *output : embedding; }
   std::size_t bytes() const;  ///< of all matrices, as packed
 };
 
-/// Binds the tensors of `file`. Errors name the tensor or key, what came and what was wanted: unsupported (another architecture,
-/// mixture of experts, scaled positions, a tensor or type this version does not compute with), bad_file (missing, wrong shape).
-core::Result<LlamaWeights> load_llama(const GgufFile& file, kernels::ThreadPool& pool);
+/// Binds the tensors of `file`. Errors name the tensor or key, what came and what was wanted: unsupported (see read_graph_shape; a
+/// tensor or type this version does not compute with), bad_file (missing, wrong shape).
+core::Result<Weights> load_weights(const GgufFile& file, kernels::ThreadPool& pool);
 
 /// Digest of everything that decides the bytes of a page but the tokens.
-core::KvId kv_id(const LlamaWeights& weights, core::PageFormat format, std::uint32_t numerics_id);
+core::KvId kv_id(const Weights& weights, core::PageFormat format, std::uint32_t numerics_id);
 
 }  // namespace spillway::model

@@ -30,22 +30,26 @@ struct Fixture {
     pool.assign((blocks.size() + 1) * shape.page_bytes(), std::byte{0x7f});  // not-a-numbers where nothing was written
   }
 
-  std::vector<float> run(ThreadPool& threads, std::uint32_t chunk) {
+  std::vector<float> run(ThreadPool& threads, std::uint32_t chunk, const AttentionRule& rule = {}) {
     Attention attention{shape, heads, tokens, threads.threads()};
     const std::size_t kv_width = std::size_t{shape.kv_heads} * shape.head_dim;
     const std::size_t width = std::size_t{heads} * shape.head_dim;
     std::vector<float> out(q.size());
     for (std::uint32_t from = 0; from < tokens; from += chunk) {
       const std::uint32_t rows = std::min(chunk, tokens - from);
+      // A page that no later row sees is lost, as a pool may do that keeps windows alone.
+      if (rule.window != 0 && from >= rule.window)
+        for (std::size_t lost = 0; lost < (from + 1 - rule.window) / 16; ++lost)
+          std::fill_n(pool.begin() + static_cast<std::ptrdiff_t>(blocks[lost] * shape.page_bytes()), shape.page_bytes(), std::byte{0x7f});
       for (std::uint32_t r = from; r < from + rows; ++r)
         attention.write(pool.data(), layer, blocks.data(), r, &k[r * kv_width], &v[r * kv_width]);
-      attention.run(pool.data(), layer, {{blocks.data(), from, rows, 0}}, &q[from * width], &out[from * width], threads);
+      attention.run(pool.data(), layer, {{blocks.data(), from, rows, 0}}, &q[from * width], &out[from * width], threads, rule);
     }
     return out;
   }
 
   /// Largest difference from plain softmax attention in double over the values as stored.
-  double worst(const std::vector<float>& out) const {
+  double worst(const std::vector<float>& out, const AttentionRule& rule = {}) const {
     const auto stored = [&](float x) { return static_cast<double>(shape.format == PageFormat::raw32 ? x : f16_to_f32(f32_to_f16(x))); };
     const std::size_t d = shape.head_dim;
     double largest = 0;
@@ -53,10 +57,12 @@ struct Fixture {
       for (std::size_t head = 0; head < heads; ++head) {
         const std::size_t kv_head = head / (heads / shape.kv_heads);
         std::vector<double> p(row + 1);
+        const std::size_t first = rule.window != 0 && row >= rule.window ? row + 1 - rule.window : 0;
         for (std::size_t t = 0; t <= row; ++t) {
           for (std::size_t i = 0; i < d; ++i)
             p[t] += static_cast<double>(q[(row * heads + head) * d + i]) * stored(k[(t * shape.kv_heads + kv_head) * d + i]);
-          p[t] /= std::sqrt(static_cast<double>(d));
+          p[t] *= rule.scale != 0 ? static_cast<double>(rule.scale) : 1.0 / std::sqrt(static_cast<double>(d));
+          if (t < first) p[t] = -1e30;
         }
         const double max = *std::max_element(p.begin(), p.end());
         double sum = 0;
@@ -112,6 +118,22 @@ BOOST_AUTO_TEST_CASE(a_row_depends_neither_on_chunks_nor_on_threads) {
     Fixture f{shape, shape.kv_heads * 3, 530, 5};
     const auto whole = f.run(one, 530);
     for (const std::uint32_t chunk : {1U, 7U, 32U, 256U}) BOOST_TEST(testing::same_bits(whole, f.run(two, chunk), "chunk"));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_window_hides_the_tokens_before_it) {
+  ThreadPool one{1};
+  ThreadPool two{2};
+  for (const auto& shape : shapes) {
+    for (const AttentionRule rule :
+         {AttentionRule{1}, AttentionRule{16}, AttentionRule{50, 0.2F}, AttentionRule{256}, AttentionRule{257}, AttentionRule{700}}) {
+      Fixture f{shape, shape.kv_heads * 3, 600, 7};
+      const auto whole = f.run(one, 600, rule);
+      BOOST_TEST(f.worst(whole, rule) < 4e-6);
+      for (const std::uint32_t chunk : {1U, 7U, 100U}) BOOST_TEST(testing::same_bits(whole, f.run(two, chunk, rule), "chunk"));
+      testing::check_same("window of " + std::to_string(rule.window), [&] { return f.run(two, 64, rule); });
+      if (rule.window == 700) BOOST_TEST(testing::same_bits(f.run(one, 600), whole, "a window that is never full"));
+    }
   }
 }
 

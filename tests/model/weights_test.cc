@@ -12,11 +12,11 @@ namespace {
 
 using namespace spillway;
 
-core::Result<model::LlamaWeights> load(const core::ByteVector& bytes) {
+core::Result<model::Weights> load(const core::ByteVector& bytes) {
   const auto file = model::GgufFile::parse(bytes);
   BOOST_REQUIRE_MESSAGE(file.has_value(), (file ? "" : file.error().message));
   kernels::ThreadPool pool{1};
-  return model::load_llama(*file, pool);
+  return model::load_weights(*file, pool);
 }
 
 std::size_t place_of(const core::ByteVector& bytes, std::string_view text) {
