@@ -8,6 +8,7 @@
 
 #include "core/ladder.h"
 #include "core/messages.h"
+#include "core/token_list.h"
 
 /// Messages between a client (SDK, command line) and the router it talks to, on the client listener. A client sends Hello first;
 /// both sides ping; a client that is silent for limits.client_silence_max loses its streams, and so does one whose connection
@@ -114,7 +115,7 @@ struct Accepted {
   U128 weights_digest;
   std::uint32_t numerics_id = 0;
   std::string isa;
-  std::vector<TokenId> prompt;  ///< as tokenised
+  TokenList prompt;  ///< as tokenised
   /// Fitted to the context and, where it was left open, to the pools of the moment: a re-submission brings it along, so that the
   /// answer ends where it would have ended.
   std::uint32_t tokens_max = 0;

@@ -7,6 +7,7 @@
 
 #include "core/ids.h"
 #include "core/time.h"
+#include "core/token_list.h"
 
 namespace spillway::core {
 
@@ -46,7 +47,7 @@ struct Sampling {
 struct Request {
   StreamKey key;
   ModelId model;
-  std::vector<TokenId> prompt;   ///< never empty; begins with BOS where the model wants it
+  TokenList prompt;              ///< never empty; begins with BOS where the model wants it
   std::uint32_t choices = 1;     ///< n
   std::uint32_t tokens_max = 0;  ///< generated tokens of each choice, at least 1 (prompt_only: 0)
   Sampling sampling;

@@ -60,7 +60,7 @@ class Neighbours {
     for (std::size_t i = 0; i < neighbours_.size(); ++i) {
       auto& n = neighbours_[i];
       if (n.tokens.empty()) {
-        n.tokens = n.request->prompt;
+        n.tokens = n.request->prompt.vector();
         plan.opens.push_back({n.id, n.request, 0, {}});
       }
       if (n.tokens.size() >= 64) n.tokens.resize(n.request->prompt.size()), n.from = 0;  // from the beginning
@@ -251,7 +251,7 @@ BOOST_AUTO_TEST_CASE(choices_fork_from_one_prompt_by_copy_on_write) {
 
   // One prefill into blocks 0, 1, 2; the growing page 2 is copied for the second and third choice.
   core::StepPlan plan;
-  core::StepItem prefill{core::SequenceId{1}, 0, request->prompt, {0, 1, 2}, {}, {}};
+  core::StepItem prefill{core::SequenceId{1}, 0, request->prompt.vector(), {0, 1, 2}, {}, {}};
   std::vector<std::vector<core::BlockId>> blocks{{0, 1, 2}, {0, 1, 50}, {0, 1, 51}};
   for (std::uint32_t choice = 0; choice < 3; ++choice) {
     plan.opens.push_back({core::SequenceId{choice + 1}, request, choice, {}});
