@@ -37,9 +37,10 @@ class Binder {
   std::optional<PackedMatrix> matrix(const std::string& name, std::uint64_t rows, std::uint64_t k) {
     const auto bytes = take(name, {k, rows});
     if (!bytes) return std::nullopt;
-    const auto type = kernels::weight_type_from_gguf(file_.find_tensor(name)->type);
+    const auto type = kernels::weight_type_of(*file_.find_tensor(name)->layout);
     if (!type) {
-      set(Errc::unsupported, "tensor \"" + name + "\": type " + file_.find_tensor(name)->type_name() + "; want F32, F16, Q4_1 or Q8_0");
+      set(Errc::unsupported,
+          "tensor \"" + name + "\": type " + file_.find_tensor(name)->type_name() + "; want one of " + kernels::decodable_types());
       return std::nullopt;
     }
     auto packed = PackedMatrix::pack(*type, *bytes, rows, k, &pool_);
