@@ -28,8 +28,8 @@ struct Shape {
   std::size_t k;
 };
 
-/// Random codes. Bit 6 of every byte is clear, so no scale, wherever a type keeps it, is infinite, NaN or above 2; floats are
-/// neither that nor subnormal, which some processors compute slowly.
+/// Random codes. Bit 6 of every byte is clear, so no scale, wherever a type keeps it, is infinite, NaN or above 2. Floats, and
+/// exponents that are scales, are near 0.01 too: what is subnormal some processors compute slowly.
 core::ByteVector random_tensor(const Shape& shape) {
   core::ByteVector raw(shape.rows * *kernels::row_bytes(shape.type, shape.k));
   std::mt19937_64 rng{7};
@@ -37,6 +37,8 @@ core::ByteVector random_tensor(const Shape& shape) {
   const std::size_t unit = kernels::block_type(shape.type).bytes;
   if (!kernels::takes_quantized(shape.type))
     for (auto i = unit - 1; i < raw.size(); i += unit) raw[i] = std::byte{0x3c};
+  if (shape.type == WeightType::mxfp4)
+    for (std::size_t i = 0; i < raw.size(); i += unit) raw[i] = std::byte{120};
   return raw;
 }
 

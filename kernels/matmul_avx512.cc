@@ -15,8 +15,6 @@ using namespace layout;
 using namespace formats_avx512;
 
 constexpr std::size_t group_size = 32;
-/// -128 times the sum of a group's codes is at hand; shifted right by this it is minus the sum.
-constexpr int sum_shift = 7;
 /// How far ahead weights are fetched, by the first tile that meets them: the hardware's own prefetch stops at each page.
 constexpr std::size_t prefetch_bytes = 8192;
 constexpr std::size_t panel_block_bytes = 256 * 1024;
@@ -46,6 +44,7 @@ void store(const PanelRun& run, std::size_t panel, std::size_t column, __m512 ac
 /// Types that add up a group's 16 first and 16 last products apart have two dots a column, and so room for fewer columns.
 template <class Codes, class Scales, const BlockLayout& layout>
 struct Quantized {
+  static_assert(!Scales::halves || Codes::zero != 128);
   static constexpr std::size_t columns_max = Scales::halves ? 8 : 12;
   static constexpr std::size_t block_bytes = layout.header_bytes + layout.groups * layout.group_bytes;
 
@@ -70,8 +69,8 @@ struct Quantized {
       __m512i last_dot[Scales::halves ? C : 1];
 #pragma GCC unroll 12
       for (int c = 0; c < C; ++c) {
-        dot[c] = _mm512_set1_epi32(start(scales[c][group], 0));
-        if constexpr (Scales::halves) last_dot[c] = _mm512_set1_epi32(start(scales[c][group], 1));
+        dot[c] = start(scales[c][group], true, !Scales::halves);
+        if constexpr (Scales::halves) last_dot[c] = start(scales[c][group], false, true);
       }
       const auto* const codes = header + layout.header_bytes + index * layout.group_bytes;
       quads<0, C>(codes, x, group, dot, last_dot);
@@ -93,12 +92,13 @@ struct Quantized {
   }
 
  private:
-  /// -zero times the sum of the activations that a dot meets.
-  static int start(const GroupScale& scale, int half) {
-    if constexpr (Codes::zero == 0) return 0;
-    if constexpr (Scales::halves) return -Codes::zero * scale.half_sums[half];
-    if constexpr (Codes::zero == 128) return scale.minus_128_sums;
-    return (scale.minus_128_sums >> sum_shift) * Codes::zero;
+  /// -zero times the sum of the activations of the halves that a dot meets. By a product of vectors and not of integers: that is
+  /// broadcast from memory, which costs no port, and not from a general register.
+  static __m512i start(const GroupScale& scale, bool first, bool last) {
+    if constexpr (Codes::zero == 0) return _mm512_setzero_si512();
+    if constexpr (Codes::zero == 128) return _mm512_set1_epi32(scale.minus_128_sums);
+    const auto zeros = _mm512_set1_epi32((first ? -Codes::zero & 0xffff : 0) + (last ? -Codes::zero * 0x10000 : 0));
+    return _mm512_madd_epi16(_mm512_set1_epi32(half_sums(scale)), zeros);
   }
 
   template <int j, int C, std::size_t N>

@@ -173,6 +173,12 @@ inline __m512 negative(__m512 v) {
   return _mm512_xor_ps(v, _mm512_set1_ps(-0.0f));
 }
 
+inline int half_sums(const GroupScale& scale) {
+  int both;
+  __builtin_memcpy(&both, scale.half_sums, sizeof both);
+  return both;
+}
+
 /// acc = fma(d * scale, n, acc)
 inline __m512 add_scaled(__m512 d, float scale, __m512 n, __m512 acc) {
   return _mm512_fmadd_ps(_mm512_mul_ps(d, _mm512_set1_ps(scale)), n, acc);
@@ -270,9 +276,8 @@ struct NibbleHalves {
   __m512 add(__m512i first, __m512i last, const GroupScale& scale, __m512 acc) const {
     const auto n = _mm512_fmadd_ps(numbers[0], _mm512_cvtepi32_ps(first), _mm512_mul_ps(numbers[1], _mm512_cvtepi32_ps(last)));
     acc = add_scaled(d, scale.scale, n, acc);
-    int sums;
-    __builtin_memcpy(&sums, scale.half_sums, sizeof sums);
-    return add_scaled(m, scale.scale, _mm512_cvtepi32_ps(_mm512_madd_epi16(mins, _mm512_set1_epi32(sums))), acc);
+    const auto sums = _mm512_set1_epi32(half_sums(scale));
+    return add_scaled(m, scale.scale, _mm512_cvtepi32_ps(_mm512_madd_epi16(mins, sums)), acc);
   }
 };
 
