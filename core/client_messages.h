@@ -97,6 +97,7 @@ struct Submit {
   std::string supersedes;    ///< channel: unfinished requests of this tenant and channel are cancelled; empty = none
   bool prompt_only = false;  ///< scoring: the prompt is computed and nothing answered. choices 1, tokens_max 0
   std::string adapter;       ///< by name; "" = none
+  Grammar grammar;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -104,7 +105,7 @@ struct Submit {
     v("choices", s.choices), v("tokens_max", s.tokens_max), v("sampling", s.sampling), v("seed_set", s.seed_set), v("stop", s.stop);
     v("ignore_eos", s.ignore_eos), v("logprobs", s.logprobs), v("service_class", s.service_class), v("deadline", s.deadline);
     v("required", s.required), v("traceparent", s.traceparent), v("resumed", s.resumed), v("resume", s.resume);
-    v("supersedes", s.supersedes), v("prompt_only", s.prompt_only), v("adapter", s.adapter);
+    v("supersedes", s.supersedes), v("prompt_only", s.prompt_only), v("adapter", s.adapter), v("grammar", s.grammar);
   }
 };
 

@@ -14,7 +14,7 @@ constexpr std::uint32_t unknown = 0xffffffffU;
 constexpr std::uint32_t dead = 0;
 constexpr std::size_t sets_max = 1U << 15;
 constexpr std::size_t configs_max = 1U << 20;
-constexpr std::size_t walk_bytes_max = 64U << 20;
+constexpr std::size_t walk_bytes_max = 16U << 20;
 /// Up to so many tokens of a walk are kept one by one.
 constexpr std::size_t few_tokens = 1024;
 
@@ -63,13 +63,17 @@ bool GrammarMasks::try_fill(const GrammarMatcher& matcher, TokenMask& mask) {
   };
   std::map<std::uint32_t, std::vector<GrammarConfig>> by_stack;
   for (const auto& config : matcher.configs()) by_stack[config.stack].push_back({config.state, 0});
-  for (auto& [stack, configs] : by_stack) {
-    const auto& found = walk_from_root(intern(std::move(configs)));
-    if (full()) return false;
+  const auto add_walk = [&](SetId set) -> const std::vector<std::uint32_t>& {
+    const auto& found = walk_from_root(set);
     for (std::size_t i = 0; i < found.mask.size(); ++i) mask[i] |= found.mask[i];
     for (const auto token : found.tokens) set_bit(mask, token);
-    end_at(stack, found.left);
+    return found.left;
+  };
+  for (auto& [stack, configs] : by_stack) {
+    end_at(stack, add_walk(intern(std::move(configs))));
+    if (full()) return false;
   }
+  const auto take = [&mask](core::TokenId token) { set_bit(mask, token); };
   std::vector<std::uint32_t> left;
   while (!ended.empty()) {
     const auto stack = ended.begin()->first.second;
@@ -80,9 +84,10 @@ bool GrammarMasks::try_fill(const GrammarMatcher& matcher, TokenMask& mask) {
     const auto& frame = matcher.stacks().frame(stack);
     const SetId set = intern({{frame.state, 0}});
     left.clear();
+    // The rules above may have ended before any byte: then the walk goes from the root, and may be known.
+    if (nodes.front() == 0) left = add_walk(set);
     for (const auto node : nodes)
-      walk(
-          node, set, [&](core::TokenId token) { set_bit(mask, token); }, left);
+      if (node != 0) walk(node, set, take, left);
     if (full()) return false;
     end_at(frame.below, left);
   }

@@ -62,13 +62,13 @@ void GrammarStacks::step(const GrammarAutomaton& automaton, std::span<const Gram
   next.erase(std::unique(next.begin(), next.end()), next.end());
 }
 
-GrammarMatcher::GrammarMatcher(const GrammarAutomaton& automaton) : automaton_{automaton}, configs_{{automaton.start(), 0}} {
+GrammarMatcher::GrammarMatcher(const GrammarAutomaton& automaton) : automaton_{&automaton}, configs_{{automaton.start(), 0}} {
   refresh();
 }
 
 bool GrammarMatcher::accept(std::string_view bytes) {
   for (const char byte : bytes) {
-    GrammarStacks::step(automaton_, closed_, static_cast<std::uint8_t>(byte), configs_);
+    GrammarStacks::step(*automaton_, closed_, static_cast<std::uint8_t>(byte), configs_);
     refresh();
   }
   return alive();
@@ -76,7 +76,7 @@ bool GrammarMatcher::accept(std::string_view bytes) {
 
 void GrammarMatcher::refresh() {
   if (stacks_.size() > frames_kept) compact();
-  stacks_.close(automaton_, configs_, closed_, ended_);
+  stacks_.close(*automaton_, configs_, closed_, ended_);
 }
 
 void GrammarMatcher::compact() {

@@ -59,7 +59,7 @@ class GrammarMatcher {
   /// The text so far is a whole text of the grammar.
   bool can_end() const { return ended_; }
 
-  const GrammarAutomaton& automaton() const { return automaton_; }
+  const GrammarAutomaton& automaton() const { return *automaton_; }
   const std::vector<GrammarConfig>& configs() const { return configs_; }
   const GrammarStacks& stacks() const { return stacks_; }
   /// Changes when stacks get other numbers, so that configs() of before mean nothing any more.
@@ -69,7 +69,7 @@ class GrammarMatcher {
   void refresh();
   void compact();
 
-  const GrammarAutomaton& automaton_;
+  const GrammarAutomaton* automaton_;
   GrammarStacks stacks_;
   std::vector<GrammarConfig> configs_;  // ascending
   std::vector<GrammarConfig> closed_;

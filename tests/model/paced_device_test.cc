@@ -130,6 +130,12 @@ BOOST_AUTO_TEST_CASE(paced_sampling_mixes_seed_and_choice_only_when_it_samples) 
   BOOST_TEST(ids(run(*device, request, {}, 0, 64, 0, 0)) != first);
 }
 
+BOOST_AUTO_TEST_CASE(paced_words_follow_no_grammar_and_it_says_so) {
+  const auto features = make_device()->info().features;
+  BOOST_TEST((features & static_cast<std::uint64_t>(core::Feature::grammar)) == 0U);
+  BOOST_TEST((features & static_cast<std::uint64_t>(core::Feature::logit_rules)) != 0U);
+}
+
 BOOST_AUTO_TEST_CASE(paced_stop_string_ends_a_choice_and_is_found_again_after_a_replay) {
   const auto request = make_request(20, 30);
   auto device = make_device();
