@@ -1,6 +1,9 @@
 // From what a client asks to what the router's core admits: limits, tokens, seed.
 
 #include "actors/router_actor.h"
+#include "model/grammar.h"
+#include "model/logit_rules.h"
+#include "model/sampler.h"
 
 namespace spillway::actors {
 
@@ -49,11 +52,11 @@ core::Result<void> check_limits(const core::Submit& submit, const SubmitLimits& 
     return core::fail(Errc::bad_argument, "prompt_only: a request without output has max_tokens 0 and n 1, not " +
                                               std::to_string(submit.tokens_max) + " and " + std::to_string(submit.choices));
   }
-  const auto& s = submit.sampling;
-  if (!(s.temperature >= 0.0F) || s.temperature > 100.0F) return core::fail(Errc::bad_argument, "temperature: want a number from 0 to 100");
-  if (!(s.top_p > 0.0F && s.top_p <= 1.0F)) return core::fail(Errc::bad_argument, "top_p: want a number over 0 and up to 1");
-  if (!(s.min_p >= 0.0F && s.min_p <= 1.0F)) return core::fail(Errc::bad_argument, "min_p: want a number from 0 to 1");
-  return {};
+  if (submit.tokens_max != 0 && submit.sampling.tokens_min > submit.tokens_max) {
+    return core::fail(Errc::bad_argument, "min_tokens = " + std::to_string(submit.sampling.tokens_min) + ": want at most max_tokens, " +
+                                              std::to_string(submit.tokens_max));
+  }
+  return model::check_sampling(submit.sampling);
 }
 
 core::Result<std::vector<core::TokenId>> chat_tokens(const core::Submit& submit, const RoutedModel& model) {
@@ -104,6 +107,9 @@ std::uint64_t required_features(const core::Request& request) {
   if (request.sampling.temperature > 0.0F) required |= static_cast<std::uint64_t>(core::Feature::seeded_sampling);
   if (request.choices > 1) required |= static_cast<std::uint64_t>(core::Feature::forks);
   if (!request.stop.empty()) required |= static_cast<std::uint64_t>(core::Feature::stop_strings);
+  if (model::has_logit_rules(request.sampling)) required |= static_cast<std::uint64_t>(core::Feature::logit_rules);
+  if (request.grammar.kind != core::GrammarKind::none) required |= static_cast<std::uint64_t>(core::Feature::grammar);
+  if (request.sampling.typical_p < 1.0F) required |= static_cast<std::uint64_t>(core::Feature::typical_p);
   return required;
 }
 
@@ -124,12 +130,29 @@ std::vector<sched::RouterCore::Alternative> alternatives(const core::Submit& sub
   for (const auto id : tenant.ladder_models) {
     for (const auto& other : setup.models) {
       if (other.id != id || other.id == asked.id) continue;
-      if (submit.kind == core::PromptKind::tokens && !same_tokens(*asked.tokenizer, *other.tokenizer)) continue;
+      const bool by_id = submit.kind == core::PromptKind::tokens || !submit.sampling.logit_bias.empty();
+      if (by_id && !same_tokens(*asked.tokenizer, *other.tokenizer)) continue;
       auto prompt = prompt_tokens(submit, other);
       if (prompt && prompt->size() <= setup.submit.prompt_tokens_max) list.push_back({other.id, std::move(*prompt)});
     }
   }
   return list;
+}
+
+core::Result<void> check_bias(const core::Sampling& sampling, const model::Tokenizer& tokenizer) {
+  for (const auto& bias : sampling.logit_bias) {
+    if (in_vocabulary(bias.token, tokenizer)) continue;
+    return core::fail(Errc::bad_argument, "logit_bias: token " + std::to_string(bias.token) + " is outside the vocabulary of " +
+                                              std::to_string(tokenizer.size()) + " tokens");
+  }
+  return {};
+}
+
+/// The worker compiles it again; here it is for the client to hear what is wrong.
+core::Result<void> check_grammar(const core::Grammar& grammar) {
+  if (grammar.kind == core::GrammarKind::none) return {};
+  if (const auto compiled = model::compile_grammar(grammar); !compiled) return tl::make_unexpected(compiled.error());
+  return {};
 }
 
 core::Result<void> check_resume(const core::Submit& submit, const model::Tokenizer& tokenizer) {
@@ -169,6 +192,8 @@ core::Result<sched::RouterCore::Admit> prepare(const core::Submit& submit, const
   if (prompt->size() > setup.submit.prompt_tokens_max) {
     return tl::make_unexpected(over("prompt tokens", prompt->size(), setup.submit.prompt_tokens_max, "limits.prompt_tokens_max"));
   }
+  if (auto checked = check_bias(submit.sampling, *model->tokenizer); !checked) return tl::make_unexpected(checked.error());
+  if (auto checked = check_grammar(submit.grammar); !checked) return tl::make_unexpected(checked.error());
   if (auto checked = check_resume(submit, *model->tokenizer); submit.resumed && !checked) return tl::make_unexpected(checked.error());
 
   auto request = std::make_shared<core::Request>();
@@ -187,12 +212,13 @@ core::Result<sched::RouterCore::Admit> prepare(const core::Submit& submit, const
   request->ignore_eos = submit.ignore_eos;
   request->logprobs = submit.logprobs;
   request->service_class = submit.service_class;
-  request->required = submit.required;
-  request->required = required_features(*request);
   request->traceparent = submit.traceparent;
   request->supersedes = submit.supersedes;
   request->prompt_only = submit.prompt_only;
   request->adapter = submit.adapter;
+  request->grammar = submit.grammar;
+  request->required = submit.required;
+  request->required = required_features(*request);
 
   sched::RouterCore::Admit admit;
   admit.tenant_name = owner->name;

@@ -4,12 +4,26 @@
 
 #include <charconv>
 #include <chrono>
+#include <fstream>
 #include <iostream>
+#include <iterator>
+#include <tuple>
 
 #include "actors/node_host.h"
 #include "model/store.h"
 
 namespace spillway::app {
+
+namespace {
+
+/// All of `text` is the number.
+template <class Number>
+bool parse_whole(const std::string& text, Number& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+}  // namespace
 
 void GenerateFlags::add(CLI::App& command) {
   app = &command;
@@ -21,11 +35,7 @@ void GenerateFlags::add(CLI::App& command) {
       ->check(CLI::IsMember({"auto", "scalar", "avx2", "avx512"}));
   command.add_option("--context", context, "Longest prompt and answer in tokens; default: what the model says");
   command.add_option("--max-tokens", max_tokens, "Tokens of each answer (default 128; 0: up to the context)");
-  command.add_option("--temperature", temperature, "0 (default) takes the most probable token");
-  command.add_option("--top-k", top_k, "Sample among the K most probable; 0: all");
-  command.add_option("--top-p", top_p, "Sample among the most probable that make up P; 1: all");
-  command.add_option("--min-p", min_p, "Leave out tokens below P times the most probable; 0: none");
-  command.add_option("--seed", seed, "Seed of the sampling; default: derived from the request id");
+  add_sampling(command);
   command.add_option("--n", choices, "Number of answers");
   command.add_option("--stop", stop, "End the answer before this text (repeatable)")->allow_extra_args(false);
   command.add_flag("--ignore-eos", ignore_eos, "Go on past the end token");
@@ -40,6 +50,35 @@ void GenerateFlags::add(CLI::App& command) {
   command.add_flag("--json", json, "Print one JSON value");
 }
 
+void GenerateFlags::add_sampling(CLI::App& command) {
+  command.add_option("--temperature", temperature, "0 (default) takes the most probable token");
+  command.add_option("--top-k", top_k, "Sample among the K most probable; 0: all");
+  command.add_option("--top-p", top_p, "Sample among the most probable that make up P; 1: all");
+  command.add_option("--min-p", min_p, "Leave out tokens below P times the most probable; 0: none");
+  command.add_option("--typical-p", typical_p, "Sample among those of the most typical surprise that make up P; 1: all");
+  command.add_option("--seed", seed, "Seed of the sampling; default: derived from the request id");
+  command.add_option("--repetition-penalty", repetition_penalty, "Divide the logits of tokens in prompt or answer by this; 1: off");
+  command.add_option("--presence-penalty", presence_penalty, "Take this from the logits of tokens in the answer, -2 to 2");
+  command.add_option("--frequency-penalty", frequency_penalty, "Take this for each time a token is in the answer, -2 to 2");
+  command.add_option("--logit-bias", logit_bias, "ID=VALUE: add VALUE, -100 to 100, to the logit of token ID (repeatable)")
+      ->allow_extra_args(false);
+  command.add_option("--min-tokens", min_tokens, "No end token before so many tokens of the answer");
+  command.add_option("--dry-multiplier", dry_multiplier, "DRY: punish tokens that prolong a repeated run by this; 0: off");
+  command.add_option("--dry-base", dry_base, "DRY: and by this power for each token of the run (default 1.75)");
+  command.add_option("--dry-allowed-length", dry_allowed_length, "DRY: beyond so many tokens (default 2)");
+  command.add_option("--dry-range", dry_range, "DRY: look at the last N tokens; 0: all");
+  command
+      .add_option("--dry-sequence-breaker", dry_breakers,
+                  "DRY: a token with this text in it ends a run (repeatable); default: newline : \" *")
+      ->allow_extra_args(false);
+  auto* gbnf = command.add_option("--grammar", grammar, "File with a grammar in GBNF: the answer is a text of it");
+  auto* schema = command.add_option("--json-schema", json_schema, "File with a JSON Schema: the answer is JSON that it accepts");
+  auto* object = command.add_flag("--json-object", json_object, "The answer is a JSON object");
+  gbnf->excludes(schema)->excludes(object);
+  schema->excludes(object);
+  command.add_option("--mirostat", mirostat)->group("");  // known only to be refused by name
+}
+
 bool GenerateFlags::embedded() const {
   return client.config.empty() && !model.empty();
 }
@@ -50,18 +89,7 @@ core::Result<sdk::Request> GenerateFlags::request() const {
   made.n = choices;
   made.max_tokens = prompt_only ? 0 : max_tokens;
   made.prompt_only = prompt_only;
-  made.temperature = temperature;
-  made.top_k = top_k;
-  made.top_p = top_p;
-  made.min_p = min_p;
-  if (!seed.empty()) {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(seed.data(), seed.data() + seed.size(), value);
-    if (error != std::errc{} || end != seed.data() + seed.size()) {
-      return core::fail(core::Errc::bad_argument, "--seed " + seed + ": want a whole number from 0 to 18446744073709551615");
-    }
-    made.seed = value;
-  }
+  if (auto drawn = sampling(made); !drawn) return tl::make_unexpected(drawn.error());
   made.stop = stop;
   made.ignore_eos = ignore_eos;
   made.logprobs = logprobs;
@@ -73,6 +101,49 @@ core::Result<sdk::Request> GenerateFlags::request() const {
   made.adapter = adapter;
   made.request_id = request_id;
   return made;
+}
+
+core::Result<void> GenerateFlags::sampling(sdk::Request& made) const {
+  if (!mirostat.empty()) {
+    return core::fail(core::Errc::unsupported,
+                      "--mirostat is not offered: what it learns from token to token could not be rebuilt after a "
+                      "move; ask for --typical-p or --min-p");
+  }
+  made.temperature = temperature;
+  made.top_k = top_k;
+  made.top_p = top_p;
+  made.min_p = min_p;
+  made.typical_p = typical_p;
+  made.repetition_penalty = repetition_penalty;
+  made.presence_penalty = presence_penalty;
+  made.frequency_penalty = frequency_penalty;
+  made.min_tokens = min_tokens;
+  made.dry_multiplier = dry_multiplier;
+  made.dry_base = dry_base;
+  made.dry_allowed_length = dry_allowed_length;
+  made.dry_range = dry_range;
+  if (!dry_breakers.empty()) made.dry_sequence_breakers = dry_breakers;
+  for (const auto& text : logit_bias) {
+    const auto equals = text.find('=');
+    sdk::LogitBias bias;
+    if (equals == std::string::npos || !parse_whole(text.substr(0, equals), bias.token) ||
+        !parse_whole(text.substr(equals + 1), bias.value))
+      return core::fail(core::Errc::bad_argument, "--logit-bias " + text + ": want ID=VALUE, for example 42=-1.5");
+    made.logit_bias.push_back(bias);
+  }
+  for (const auto& [flag, path, text] :
+       {std::tuple{"--grammar", &grammar, &made.grammar.gbnf}, std::tuple{"--json-schema", &json_schema, &made.grammar.json_schema}}) {
+    if (path->empty()) continue;
+    std::ifstream file(*path, std::ios::binary);
+    text->assign(std::istreambuf_iterator<char>(file), {});
+    if (!file || text->empty()) return core::fail(core::Errc::io, std::string(flag) + " " + *path + ": cannot read it, or it is empty");
+  }
+  made.grammar.json_object = json_object;
+  std::uint64_t value = 0;
+  if (!seed.empty() && !parse_whole(seed, value))
+    return core::fail(core::Errc::bad_argument, "--seed " + seed + ": want a whole number from 0 to 18446744073709551615");
+  if (!seed.empty()) made.seed = value;
+  return {};
 }
 
 std::optional<std::string> failed_answer(const sdk::Completion& done) {

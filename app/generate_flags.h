@@ -26,6 +26,21 @@ struct GenerateFlags {
   std::uint32_t top_k = 0;
   float top_p = 1.0F;
   float min_p = 0.0F;
+  float typical_p = 1.0F;
+  float repetition_penalty = 1.0F;
+  float presence_penalty = 0.0F;
+  float frequency_penalty = 0.0F;
+  std::vector<std::string> logit_bias;
+  std::uint32_t min_tokens = 0;
+  float dry_multiplier = 0.0F;
+  float dry_base = 1.75F;
+  std::uint32_t dry_allowed_length = 2;
+  std::uint32_t dry_range = 0;
+  std::vector<std::string> dry_breakers;
+  std::string mirostat;
+  std::string grammar;
+  std::string json_schema;
+  bool json_object = false;
   std::string seed;
   std::uint32_t choices = 1;
   std::vector<std::string> stop;
@@ -41,9 +56,12 @@ struct GenerateFlags {
   CLI::App* app = nullptr;
 
   void add(CLI::App& command);
+  void add_sampling(CLI::App& command);
   bool embedded() const;
   /// What the flags ask for, without the prompt. Error: bad_argument naming the flag.
   core::Result<sdk::Request> request() const;
+  /// The part of `request` that says how tokens are drawn.
+  core::Result<void> sampling(sdk::Request& made) const;
 };
 
 /// What to say of the first answer that ended with an error; nothing when none did.

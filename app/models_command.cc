@@ -14,6 +14,7 @@
 
 #include "app/commands.h"
 #include "app/interruptible.h"
+#include "app/perplexity_command.h"
 #include "app/score_command.h"
 #include "app/tensor_commands.h"
 #include "model/gguf.h"
@@ -283,6 +284,7 @@ void add_models_command(CLI::App& app, Run& run) {
   detokenize->callback(
       [values, &run] { run = [values] { return models_detokenize(values->tokenize.model, std::cin, std::cout, std::cerr); }; });
   add_models_score(*models, run);
+  add_models_perplexity(*models, run);
   add_models_tensors(*models, run);
 }
 

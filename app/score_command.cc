@@ -63,20 +63,21 @@ json::object to_json(const core::TokenOut& out) {
   return {{"id", out.token}, {"logprob", static_cast<double>(out.logprob)}, {"top", std::move(top)}};
 }
 
-core::Result<std::unique_ptr<model::CpuDevice>> open_device(const ScoreOptions& options) {
-  auto path = model::resolve_model(options.model);
+}  // namespace
+
+core::Result<std::unique_ptr<model::CpuDevice>> open_scoring_device(const std::string& model, const std::string& kv,
+                                                                    std::uint32_t threads) {
+  auto path = model::resolve_model(model);
   if (!path) return tl::make_unexpected(path.error());
   model::CpuOptions cpu;
   cpu.path = *path;
-  cpu.name = options.model;
-  if (!core::parse_page_format(options.kv, cpu.page_format)) {
-    return core::fail(core::Errc::bad_argument, "--kv " + options.kv + ": want raw32 or raw16");
+  cpu.name = model;
+  if (!core::parse_page_format(kv, cpu.page_format)) {
+    return core::fail(core::Errc::bad_argument, "--kv " + kv + ": want raw32 or raw16");
   }
-  cpu.threads = options.threads != 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
+  cpu.threads = threads != 0 ? threads : std::max(1U, std::thread::hardware_concurrency());
   return model::CpuDevice::make(cpu);
 }
-
-}  // namespace
 
 int models_score(const ScoreOptions& options, std::ostream& out, std::ostream& errors) {
   const auto failed = [&errors](const std::string& message) {
@@ -85,7 +86,7 @@ int models_score(const ScoreOptions& options, std::ostream& out, std::ostream& e
   };
   const auto cases = read_cases(options.cases);
   if (!cases) return failed(cases.error().message);
-  const auto device = open_device(options);
+  const auto device = open_scoring_device(options.model, options.kv, options.threads);
   if (!device) return failed(device.error().message);
   json::array all;
   for (std::size_t i = 0; i < cases->size(); ++i) {

@@ -42,17 +42,16 @@ sim::ClusterPlan plan_of(const SimSpeedOptions& options) {
 /// A simulated cluster is looked at all over the place: with small pages most of the time goes into looking up where they are. The heap
 /// is given large ones, as many as the run will need. Where the machine has none nothing changes.
 void use_large_pages(std::size_t bytes) {
-  constexpr std::uintptr_t page = 2U << 20U;
+  constexpr std::size_t page = 2U << 20U;
   constexpr int maps_max = 65536;
   ::mallopt(M_TRIM_THRESHOLD, -1);
   ::mallopt(M_MMAP_MAX, 0);  // from the heap
-  const auto before = reinterpret_cast<std::uintptr_t>(::sbrk(0));
+  void* begin = ::sbrk(0);
   std::free(std::malloc(bytes));
-  const auto after = reinterpret_cast<std::uintptr_t>(::sbrk(0));
+  auto room = static_cast<std::size_t>(static_cast<std::byte*>(::sbrk(0)) - static_cast<std::byte*>(begin));
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
   ::mallopt(M_MMAP_MAX, maps_max);
-  const std::uintptr_t begin = (before + page - 1) / page * page;
-  if (begin < after) ::madvise(reinterpret_cast<void*>(begin), after - begin, MADV_HUGEPAGE);
+  if (std::align(page, 1, begin, room) != nullptr) ::madvise(begin, room, MADV_HUGEPAGE);
 }
 
 /// The requests of another source, and when the one with which the warm-up ends was asked for, and the last one.

@@ -1,8 +1,8 @@
-// Speed of the matrix products alone, for the shapes of SmolLM2-135M: GB/s of packed weights and GOPS, and what share of the
-// machine's ceilings, measured in the same run, they are. Enough copies of a matrix take turns that one row at a time reads them
-// from memory, as a model step does, and not from a cache.
+// Speed of the matrix products alone, for the shapes of SmolLM2-135M and for every type of weights: GB/s of packed weights and
+// GOPS, and what share of the machine's ceilings, measured in the same run, they are. Enough copies of a matrix take turns that one
+// row at a time reads them from memory, as a model step does, and not from a cache.
 //
-//   bench_matmul [--threads N] [--isa scalar|avx2|avx512]
+//   bench_matmul [--threads N] [--isa scalar|avx2|avx512] [--type NAME]
 
 #include <algorithm>
 #include <chrono>
@@ -28,17 +28,17 @@ struct Shape {
   std::size_t k;
 };
 
-/// Random codes; scales of 0.015625 (f16 0x2400) so that nothing overflows.
+/// Random codes. Bit 6 of every byte is clear, so no scale, wherever a type keeps it, is infinite, NaN or above 2. Floats, and
+/// exponents that are scales, are near 0.01 too: what is subnormal some processors compute slowly.
 core::ByteVector random_tensor(const Shape& shape) {
   core::ByteVector raw(shape.rows * *kernels::row_bytes(shape.type, shape.k));
   std::mt19937_64 rng{7};
-  for (auto& byte : raw) byte = static_cast<std::byte>(rng() >> 56);
-  const auto unit = shape.type == WeightType::q4_1 ? 20U : shape.type == WeightType::q8_0 ? 34U : shape.type == WeightType::f16 ? 2U : 4U;
-  for (std::size_t i = 0; i < raw.size(); i += unit) {
-    const auto exponent_byte = unit == 4 ? 3 : 1;
-    raw[i + exponent_byte] = unit == 4 ? std::byte{0x3c} : std::byte{0x24};
-    if (shape.type == WeightType::q4_1) raw[i + 3] = std::byte{0x24};
-  }
+  for (auto& byte : raw) byte = static_cast<std::byte>(rng() >> 56 & 0xbf);
+  const std::size_t unit = kernels::block_type(shape.type).bytes;
+  if (!kernels::takes_quantized(shape.type))
+    for (auto i = unit - 1; i < raw.size(); i += unit) raw[i] = std::byte{0x3c};
+  if (shape.type == WeightType::mxfp4)
+    for (std::size_t i = 0; i < raw.size(); i += unit) raw[i] = std::byte{120};
   return raw;
 }
 
@@ -68,7 +68,13 @@ double seconds_of(const std::vector<kernels::PackedMatrix>& copies, std::size_t 
   return *tenth;
 }
 
-void measure(const Shape& shape, kernels::ThreadPool& pool, double bandwidth, double int8_peak, double fp32_peak) {
+struct Ceilings {
+  double bandwidth;
+  double int8_peak;
+  double fp32_peak;
+};
+
+void measure(const Shape& shape, const std::vector<std::size_t>& ns, kernels::ThreadPool& pool, const Ceilings& ceilings) {
   constexpr std::size_t streamed_bytes = 100'000'000;
   const auto raw = random_tensor(shape);
   std::vector<kernels::PackedMatrix> copies;
@@ -77,14 +83,15 @@ void measure(const Shape& shape, kernels::ThreadPool& pool, double bandwidth, do
     if (!w) std::fprintf(stderr, "bench_matmul: %s\n", w.error().message.c_str()), std::exit(1);
     copies.push_back(std::move(*w));
   }
-  for (const std::size_t n : {1, 8, 32, 512}) {
+  for (const std::size_t n : ns) {
     if (n == 512 && copies.size() > 8) copies.erase(copies.begin() + 8, copies.end());
     const auto seconds = seconds_of(copies, n, pool);
     const auto bytes = static_cast<double>(copies[0].bytes()) / seconds;
     const auto ops = 2.0 * static_cast<double>(shape.rows * shape.k * n) / seconds;
-    const auto peak = kernels::takes_quantized(shape.type) ? int8_peak : fp32_peak;
-    std::printf("%-5s %6zu x %-5zu n = %-4zu %9.1f us  %6.1f GB/s (%5.1f %%)  %7.1f GOPS (%5.1f %%)\n", to_string(shape.type).data(),
-                shape.rows, shape.k, n, seconds * 1e6, bytes / 1e9, 100 * bytes / bandwidth, ops / 1e9, peak > 0 ? 100 * ops / peak : 0.0);
+    const auto peak = kernels::takes_quantized(shape.type) ? ceilings.int8_peak : ceilings.fp32_peak;
+    std::printf("%-9s %6zu x %-5zu n = %-4zu %9.1f us  %6.1f GB/s (%5.1f %%)  %7.1f GOPS (%5.1f %%)\n", to_string(shape.type).data(),
+                shape.rows, shape.k, n, seconds * 1e6, bytes / 1e9, 100 * bytes / ceilings.bandwidth, ops / 1e9,
+                peak > 0 ? 100 * ops / peak : 0.0);
   }
 }
 
@@ -92,24 +99,28 @@ void measure(const Shape& shape, kernels::ThreadPool& pool, double bandwidth, do
 
 int main(int argc, char** argv) {
   unsigned threads = 2;
+  std::string_view only;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view key = argv[i];
     if (key == "--threads") threads = static_cast<unsigned>(std::max(1, std::atoi(argv[i + 1])));
+    if (key == "--type") only = argv[i + 1];
     const auto isa = kernels::isa_from_string(argv[i + 1]);
     if (key == "--isa" && (!isa || !kernels::set_isa(*isa))) {
       std::fprintf(stderr, "bench_matmul: no instruction set %s here\n", argv[i + 1]);
       return 1;
     }
   }
-  const auto bandwidth = bench::read_bandwidth(threads);
-  const auto int8_peak = bench::int8_peak(threads);
-  const auto fp32_peak = bench::fp32_peak(threads);
+  const Ceilings ceilings{bench::read_bandwidth(threads), bench::int8_peak(threads), bench::fp32_peak(threads)};
   std::printf("isa %s, %u threads; read bandwidth %.1f GB/s, int8 peak %.0f GOPS, f32 peak %.0f GFLOPS\n",
-              kernels::to_string(kernels::current_isa()).data(), threads, bandwidth / 1e9, int8_peak / 1e9, fp32_peak / 1e9);
+              kernels::to_string(kernels::current_isa()).data(), threads, ceilings.bandwidth / 1e9, ceilings.int8_peak / 1e9,
+              ceilings.fp32_peak / 1e9);
   kernels::ThreadPool pool{threads};
+  const auto wanted = [&](WeightType type) { return only.empty() || kernels::to_string(type) == only; };
   for (const auto& shape : {Shape{WeightType::q4_1, 576, 576}, Shape{WeightType::q4_1, 192, 576}, Shape{WeightType::q4_1, 1536, 576},
                             Shape{WeightType::q4_1, 576, 1536}, Shape{WeightType::q8_0, 49152, 576}, Shape{WeightType::f16, 1536, 576},
                             Shape{WeightType::f32, 1536, 576}})
-    measure(shape, pool, bandwidth, int8_peak, fp32_peak);
+    if (wanted(shape.type)) measure(shape, {1, 8, 32, 512}, pool, ceilings);
+  for (std::size_t i = 0; i < kernels::weight_type_count; ++i)
+    if (wanted(static_cast<WeightType>(i))) measure({static_cast<WeightType>(i), 4096, 4096}, {1, 16, 32, 96}, pool, ceilings);
   return 0;
 }

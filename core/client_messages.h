@@ -8,6 +8,7 @@
 
 #include "core/ladder.h"
 #include "core/messages.h"
+#include "core/token_list.h"
 
 /// Messages between a client (SDK, command line) and the router it talks to, on the client listener. A client sends Hello first;
 /// both sides ping; a client that is silent for limits.client_silence_max loses its streams, and so does one whose connection
@@ -96,6 +97,7 @@ struct Submit {
   std::string supersedes;    ///< channel: unfinished requests of this tenant and channel are cancelled; empty = none
   bool prompt_only = false;  ///< scoring: the prompt is computed and nothing answered. choices 1, tokens_max 0
   std::string adapter;       ///< by name; "" = none
+  Grammar grammar;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -103,7 +105,7 @@ struct Submit {
     v("choices", s.choices), v("tokens_max", s.tokens_max), v("sampling", s.sampling), v("seed_set", s.seed_set), v("stop", s.stop);
     v("ignore_eos", s.ignore_eos), v("logprobs", s.logprobs), v("service_class", s.service_class), v("deadline", s.deadline);
     v("required", s.required), v("traceparent", s.traceparent), v("resumed", s.resumed), v("resume", s.resume);
-    v("supersedes", s.supersedes), v("prompt_only", s.prompt_only), v("adapter", s.adapter);
+    v("supersedes", s.supersedes), v("prompt_only", s.prompt_only), v("adapter", s.adapter), v("grammar", s.grammar);
   }
 };
 
@@ -114,7 +116,7 @@ struct Accepted {
   U128 weights_digest;
   std::uint32_t numerics_id = 0;
   std::string isa;
-  std::vector<TokenId> prompt;  ///< as tokenised
+  TokenList prompt;  ///< as tokenised
   /// Fitted to the context and, where it was left open, to the pools of the moment: a re-submission brings it along, so that the
   /// answer ends where it would have ended.
   std::uint32_t tokens_max = 0;

@@ -31,6 +31,8 @@ inline constexpr auto enum_max<Pressure> = Pressure::saturation;
 template <>
 inline constexpr auto enum_max<PromptKind> = PromptKind::tokens;
 template <>
+inline constexpr auto enum_max<GrammarKind> = GrammarKind::json_schema;
+template <>
 inline constexpr auto enum_max<NodeState> = NodeState::down;
 
 template <>

@@ -25,6 +25,19 @@ std::string_view to_string(FinishReason value) {
   return "unknown";
 }
 
+std::string_view to_string(Feature bit) {
+  switch (bit) {
+    case Feature::none: break;
+    case Feature::seeded_sampling: return "seeded_sampling";
+    case Feature::forks: return "forks";
+    case Feature::stop_strings: return "stop_strings";
+    case Feature::logit_rules: return "logit_rules";
+    case Feature::typical_p: return "typical_p";
+    case Feature::grammar: return "grammar";
+  }
+  return {};
+}
+
 bool parse_service_class(std::string_view text, ServiceClass& value) {
   for (const auto candidate : {ServiceClass::live, ServiceClass::interactive, ServiceClass::batch}) {
     if (text != to_string(candidate)) continue;

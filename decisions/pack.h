@@ -41,6 +41,8 @@ template <class T>
 inline constexpr bool is_vector = false;
 template <class T>
 inline constexpr bool is_vector<std::vector<T>> = true;
+template <>
+inline constexpr bool is_vector<core::TokenList> = true;
 template <class T>
 inline constexpr bool is_map = false;
 template <class K, class T>
@@ -280,6 +282,10 @@ class Unpacker {
       const std::size_t size = count();
       value.assign(core::as_text(bytes_.subspan(at_, size)));
       at_ += size;
+    } else if constexpr (std::is_same_v<T, core::TokenList>) {
+      std::vector<core::TokenId> tokens;
+      get(tokens);
+      value = std::move(tokens);
     } else if constexpr (is_vector<T>) {
       value.clear();
       for (std::size_t left_over = count(); left_over > 0 && !failed(); --left_over) get(value.emplace_back());

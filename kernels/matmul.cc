@@ -33,8 +33,25 @@ PanelKernel kernel_of(const MatmulKernels& kernels, WeightType type) {
   switch (type) {
     case WeightType::f32: return kernels.f32;
     case WeightType::f16: return kernels.f16;
+    case WeightType::bf16: return kernels.bf16;
+    case WeightType::q4_0: return kernels.q4_0;
     case WeightType::q4_1: return kernels.q4_1;
+    case WeightType::q5_0: return kernels.q5_0;
+    case WeightType::q5_1: return kernels.q5_1;
     case WeightType::q8_0: return kernels.q8_0;
+    case WeightType::q2_k: return kernels.q2_k;
+    case WeightType::q3_k: return kernels.q3_k;
+    case WeightType::q4_k: return kernels.q4_k;
+    case WeightType::q5_k: return kernels.q5_k;
+    case WeightType::q6_k: return kernels.q6_k;
+    case WeightType::iq4_nl: return kernels.iq4_nl;
+    case WeightType::tq1_0:
+    case WeightType::tq2_0: return kernels.tq2_0;
+    case WeightType::mxfp4: return kernels.mxfp4;
+    case WeightType::nvfp4: return kernels.nvfp4;
+    case WeightType::q1_0: return kernels.q1_0;
+    case WeightType::q2_0: return kernels.q2_0;
+    case WeightType::q2_0_g128: return kernels.q2_0_g128;
   }
   return kernels.f32;
 }
@@ -58,6 +75,7 @@ PanelRun run_of(const Product& product, const Activations& x) {
   run.y = product.y;
   run.y_stride = product.stride;
   run.accumulate = product.accumulate;
+  run.output_scale = w.output_scale();
   return run;
 }
 

@@ -1,5 +1,8 @@
 #include <immintrin.h>
 
+#include <type_traits>
+
+#include "kernels/matmul_formats_avx2.h"
 #include "kernels/matmul_kernels.h"
 #include "kernels/pack_layout.h"
 
@@ -10,25 +13,19 @@ namespace spillway::kernels {
 namespace {
 
 using namespace layout;
+using namespace formats_avx2;
 
 constexpr std::size_t group_size = 32;
-constexpr std::size_t half_rows = 8;
+/// -128 times the sum of a group's codes is at hand; shifted right by this it is minus the sum.
+constexpr int sum_shift = 7;
 constexpr std::size_t columns_max = 4;
 /// How far ahead weights are fetched, by the first tile that meets them: the hardware's own prefetch stops at each page.
 constexpr std::size_t prefetch_bytes = 8192;
-
-__m256i load(const std::byte* from) {
-  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-}
 
 __m256i broadcast(const std::int8_t* four_codes) {
   int quad;
   __builtin_memcpy(&quad, four_codes, sizeof quad);
   return _mm256_set1_epi32(quad);
-}
-
-__m256 load_halves(const std::byte* from) {
-  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
 }
 
 void fetch(const std::byte* from, std::size_t bytes) {
@@ -42,6 +39,7 @@ __m256i mask_of(std::size_t lanes) {
 void store(const PanelRun& run, std::size_t row, std::size_t column, __m256 acc) {
   auto* const y = run.y + column * run.y_stride + row;
   if (row >= run.rows) return;  // this half is padding
+  acc = _mm256_mul_ps(acc, _mm256_set1_ps(run.output_scale));
   const auto left = run.rows - row;
   if (left >= half_rows) {
     if (run.accumulate) acc = _mm256_add_ps(_mm256_loadu_ps(y), acc);
@@ -53,69 +51,153 @@ void store(const PanelRun& run, std::size_t row, std::size_t column, __m256 acc)
   _mm256_maskstore_ps(y, mask, acc);
 }
 
-/// Q4_1. `panel` points at the half's lanes in codes, `d` and `m` likewise.
-struct Q4 {
-  static constexpr bool has_min = true;
-  static constexpr std::size_t group_bytes = q4_1_group_bytes;
+// --- dots ---------------------------------------------------------------------------------------------------------------
+// Bytes times bytes give sums of two as int16. How many more such may be added before they are widened depends on the codes.
 
-  /// Sums of pairs in int16: eight of at most 15 * 127 * 2 = 3810 fit, so a group needs one widening only.
-  template <int C>
-  static void dots(const std::byte* panel, std::size_t half, std::size_t group, const std::int8_t* const (&x)[C], __m256i (&dot)[C]) {
-    const auto nibble = _mm256_set1_epi8(15);
-    const auto* const codes = panel + group * q4_1_group_bytes + q4_1_code_offset + half * 32;
+template <class Codes>
+constexpr bool fits_int16(int pairs) {
+  return !Codes::is_signed && Codes::max * 127 * 2 * pairs <= 32767;
+}
+
+/// Sums of a group's products that need no widening before its end.
+template <class Codes, int C>
+struct NarrowDots {
+  __m256i sum[C];
+
+  NarrowDots() {
+    for (int c = 0; c < C; ++c) sum[c] = _mm256_setzero_si256();
+  }
+  template <int j>
+  [[gnu::always_inline]] void add(const Pair& w, const std::int8_t* const (&x)[C], std::size_t group) {
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) {
-      const auto both = load(codes + j * vector_bytes);
-      const auto low = _mm256_and_si256(both, nibble);
-      const auto high = _mm256_and_si256(_mm256_srli_epi16(both, 4), nibble);
-#pragma GCC unroll 4
-      for (int c = 0; c < C; ++c) {
-        const auto* const quad = x[c] + group * group_size + 4 * j;
-        dot[c] = _mm256_add_epi16(dot[c], _mm256_maddubs_epi16(low, broadcast(quad)));
-        dot[c] = _mm256_add_epi16(dot[c], _mm256_maddubs_epi16(high, broadcast(quad + 16)));
-      }
+    for (int c = 0; c < C; ++c) {
+      const auto* const quad = x[c] + group * group_size + 4 * j;
+      sum[c] = _mm256_add_epi16(sum[c], _mm256_maddubs_epi16(w.first, broadcast(quad)));
+      sum[c] = _mm256_add_epi16(sum[c], _mm256_maddubs_epi16(w.last, broadcast(quad + 16)));
     }
-    for (int c = 0; c < C; ++c) dot[c] = _mm256_madd_epi16(dot[c], _mm256_set1_epi16(1));
   }
-  static __m256 scale(const std::byte* panel, std::size_t half, std::size_t group) {
-    return load_halves(panel + group * q4_1_group_bytes + half * 16);
-  }
-  static __m256 min(const std::byte* panel, std::size_t half, std::size_t group) {
-    return load_halves(panel + group * q4_1_group_bytes + q4_1_min_offset + half * 16);
+  template <class Scales>
+  __m256 finish(const Scales& weights, int c, const GroupScale& scale, __m256 acc) const {
+    auto dot = _mm256_madd_epi16(sum[c], _mm256_set1_epi16(1));
+    if constexpr (Codes::zero != 0) dot = _mm256_add_epi32(dot, _mm256_set1_epi32((scale.minus_128_sums >> sum_shift) * Codes::zero));
+    return weights.add(dot, scale, acc);
   }
 };
 
-struct Q8 {
-  static constexpr bool has_min = false;
-  static constexpr std::size_t group_bytes = q8_0_pair_bytes / 2;
+/// zero times (number of the first half times its activations' sum, and the same of the last).
+template <class Codes>
+__m256i zero_part(const __m256i (&numbers)[2], const GroupScale& scale) {
+  const auto both = _mm256_blend_epi16(numbers[0], numbers[1], 0xaa);
+  return _mm256_mullo_epi32(_mm256_madd_epi16(both, _mm256_set1_epi32(half_sums(scale))), _mm256_set1_epi32(Codes::zero));
+}
 
-  /// |w| times x with w's sign: |w| is at most 128 and fits unsigned, x is within 127 either way, so a pair is at most 32512
-  /// and does not saturate. The other way round, w = -128 could not change its sign.
-  template <int C>
-  static void dots(const std::byte* panel, std::size_t half, std::size_t group, const std::int8_t* const (&x)[C], __m256i (&dot)[C]) {
-    const auto offset = _mm256_set1_epi8(-128);
+/// Sums of half a group's products each, for codes too large to be added further, or because the halves have scales of their own.
+template <class Codes, int C>
+struct HalfDots {
+  __m256i first[C];
+  __m256i last[C];
+
+  HalfDots() {
+    for (int c = 0; c < C; ++c) first[c] = last[c] = _mm256_setzero_si256();
+  }
+  template <int j>
+  [[gnu::always_inline]] void add(const Pair& w, const std::int8_t* const (&x)[C], std::size_t group) {
+#pragma GCC unroll 4
+    for (int c = 0; c < C; ++c) {
+      const auto* const quad = x[c] + group * group_size + 4 * j;
+      first[c] = _mm256_add_epi16(first[c], _mm256_maddubs_epi16(w.first, broadcast(quad)));
+      last[c] = _mm256_add_epi16(last[c], _mm256_maddubs_epi16(w.last, broadcast(quad + 16)));
+    }
+  }
+  template <class Scales>
+  __m256 finish(const Scales& weights, int c, const GroupScale& scale, __m256 acc) const {
+    if constexpr (Scales::sums == Sums::numbers) {
+      auto n = _mm256_add_epi32(_mm256_madd_epi16(first[c], weights.numbers[0]), _mm256_madd_epi16(last[c], weights.numbers[1]));
+      if constexpr (Codes::zero != 0) n = _mm256_sub_epi32(n, zero_part<Codes>(weights.numbers, scale));
+      return weights.add(n, scale, acc);
+    } else {
+      const auto ones = _mm256_set1_epi16(1);
+      auto a = _mm256_madd_epi16(first[c], ones);
+      auto b = _mm256_madd_epi16(last[c], ones);
+      if constexpr (Scales::sums == Sums::apart) {
+        a = _mm256_sub_epi32(a, _mm256_set1_epi32(Codes::zero * scale.half_sums[0]));
+        b = _mm256_sub_epi32(b, _mm256_set1_epi32(Codes::zero * scale.half_sums[1]));
+        return weights.add(a, b, scale, acc);
+      } else {
+        a = _mm256_add_epi32(a, b);
+        if constexpr (Codes::zero != 0) a = _mm256_add_epi32(a, _mm256_set1_epi32((scale.minus_128_sums >> sum_shift) * Codes::zero));
+        return weights.add(a, scale, acc);
+      }
+    }
+  }
+};
+
+/// The same where not even half a group's products fit: widened at once.
+template <class Codes, int C>
+struct WideHalfDots {
+  __m256i first[C];
+  __m256i last[C];
+
+  WideHalfDots() {
+    for (int c = 0; c < C; ++c) first[c] = last[c] = _mm256_setzero_si256();
+  }
+  template <int j>
+  [[gnu::always_inline]] void add(const Pair& w, const std::int8_t* const (&x)[C], std::size_t group) {
     const auto ones = _mm256_set1_epi16(1);
-    const auto* const codes = panel + group / 2 * q8_0_pair_bytes + q8_0_code_offset + group % 2 * q8_0_group_code_bytes + half * 32;
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; ++j) {
-      const auto w = _mm256_xor_si256(load(codes + j * vector_bytes), offset);
-      const auto magnitude = _mm256_abs_epi8(w);
 #pragma GCC unroll 4
-      for (int c = 0; c < C; ++c) {
-        const auto quad = broadcast(x[c] + group * group_size + 4 * j);
-        dot[c] = _mm256_add_epi32(dot[c], _mm256_madd_epi16(_mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(quad, w)), ones));
-      }
+    for (int c = 0; c < C; ++c) {
+      const auto* const quad = x[c] + group * group_size + 4 * j;
+      first[c] = _mm256_add_epi32(first[c], _mm256_madd_epi16(_mm256_maddubs_epi16(w.first, broadcast(quad)), ones));
+      last[c] = _mm256_add_epi32(last[c], _mm256_madd_epi16(_mm256_maddubs_epi16(w.last, broadcast(quad + 16)), ones));
     }
   }
-  static __m256 scale(const std::byte* panel, std::size_t half, std::size_t group) {
-    return load_halves(panel + group / 2 * q8_0_pair_bytes + group % 2 * scales_bytes + half * 16);
-  }
-  static __m256 min(const std::byte*, std::size_t, std::size_t) {
-    return _mm256_setzero_ps();
+  template <class Scales>
+  __m256 finish(const Scales& weights, int c, const GroupScale& scale, __m256 acc) const {
+    static_assert(Scales::sums == Sums::numbers);
+    const auto n = _mm256_add_epi32(_mm256_mullo_epi32(first[c], _mm256_srai_epi32(weights.numbers[0], 16)),
+                                    _mm256_mullo_epi32(last[c], _mm256_srai_epi32(weights.numbers[1], 16)));
+    return weights.add(_mm256_sub_epi32(n, zero_part<Codes>(weights.numbers, scale)), scale, acc);
   }
 };
 
-template <class Format>
+/// |w| times x with w's sign: |w| is at most 128 and fits unsigned, x is within 127 either way, so a pair is at most 32512
+/// and does not saturate. The other way round, w = -128 could not change its sign.
+template <class Codes, int C>
+struct SignedDots {
+  __m256i sum[C];
+
+  SignedDots() {
+    for (int c = 0; c < C; ++c) sum[c] = _mm256_setzero_si256();
+  }
+  template <int j>
+  [[gnu::always_inline]] void add(const Pair& w, const std::int8_t* const (&x)[C], std::size_t group) {
+    add_quad(w.first, x, group * group_size + 4 * j);
+    add_quad(w.last, x, group * group_size + 4 * j + 16);
+  }
+  template <class Scales>
+  __m256 finish(const Scales& weights, int c, const GroupScale& scale, __m256 acc) const {
+    return weights.add(sum[c], scale, acc);
+  }
+
+ private:
+  [[gnu::always_inline]] void add_quad(__m256i w, const std::int8_t* const (&x)[C], std::size_t at) {
+    const auto magnitude = _mm256_abs_epi8(w);
+#pragma GCC unroll 4
+    for (int c = 0; c < C; ++c) {
+      const auto words = _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(broadcast(x[c] + at), w));
+      sum[c] = _mm256_add_epi32(sum[c], _mm256_madd_epi16(words, _mm256_set1_epi16(1)));
+    }
+  }
+};
+
+template <class Codes, class Scales, int C>
+using DotsOf = std::conditional_t<Codes::is_signed, SignedDots<Codes, C>,
+                                  std::conditional_t<Scales::sums == Sums::together && fits_int16<Codes>(8), NarrowDots<Codes, C>,
+                                                     std::conditional_t<fits_int16<Codes>(4), HalfDots<Codes, C>, WideHalfDots<Codes, C>>>>;
+
+// --- products -----------------------------------------------------------------------------------------------------------
+
+template <class Codes, class Scales, const BlockLayout& layout>
 struct Quantized {
   template <int C>
   static void tile(const PanelRun& run, std::size_t panel, std::size_t column) {
@@ -123,6 +205,8 @@ struct Quantized {
   }
 
  private:
+  static constexpr std::size_t block_bytes = layout.header_bytes + layout.groups * layout.group_bytes;
+
   template <int C>
   static void half_tile(const PanelRun& run, std::size_t panel_index, std::size_t half, std::size_t column) {
     const auto* const panel = run.panels + panel_index * run.panel_bytes;
@@ -136,19 +220,18 @@ struct Quantized {
     }
     const auto groups = run.k / group_size;
     for (std::size_t group = 0; group < groups; ++group) {
-      __m256i dot[C];
+      const auto index = group % layout.groups;
+      const auto* const block = panel + group / layout.groups * block_bytes;
+      if (half == 0 && column == 0) fetch(panel + group * (block_bytes / layout.groups), block_bytes / layout.groups);
+      const auto* const codes = block + layout.header_bytes + index * layout.group_bytes + half * 32;
+      DotsOf<Codes, Scales, C> dots;
+      dots.template add<0>(Codes::template pair<0>(codes), x, group);
+      dots.template add<1>(Codes::template pair<1>(codes), x, group);
+      dots.template add<2>(Codes::template pair<2>(codes), x, group);
+      dots.template add<3>(Codes::template pair<3>(codes), x, group);
+      const Scales weights{Header{block, half, index}};
 #pragma GCC unroll 4
-      for (int c = 0; c < C; ++c) dot[c] = _mm256_setzero_si256();
-      if (half == 0 && column == 0) fetch(panel + group * Format::group_bytes, Format::group_bytes);
-      Format::template dots<C>(panel, half, group, x, dot);
-      const auto d = Format::scale(panel, half, group);
-      const auto m = Format::min(panel, half, group);
-#pragma GCC unroll 4
-      for (int c = 0; c < C; ++c) {
-        const auto scale = _mm256_set1_ps(scales[c][group].scale);
-        acc[c] = _mm256_fmadd_ps(_mm256_mul_ps(d, scale), _mm256_cvtepi32_ps(dot[c]), acc[c]);
-        if constexpr (Format::has_min) acc[c] = _mm256_fmadd_ps(_mm256_mul_ps(m, scale), _mm256_set1_ps(scales[c][group].sum), acc[c]);
-      }
+      for (int c = 0; c < C; ++c) acc[c] = dots.finish(weights, c, scales[c][group], acc[c]);
     }
     for (int c = 0; c < C; ++c) store(run, panel_index * panel_rows + half * half_rows, column + c, acc[c]);
   }
@@ -162,6 +245,14 @@ struct F32 {
 struct F16 {
   static constexpr std::size_t bytes = 16;
   static __m256 load(const std::byte* from) { return load_halves(from); }
+};
+
+struct Bf16 {
+  static constexpr std::size_t bytes = 16;
+  static __m256 load(const std::byte* from) {
+    const auto upper = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(upper, 16));
+  }
 };
 
 /// Both halves of a panel at once: they lie side by side at each k, and two chains of additions hide more latency than one.
@@ -207,6 +298,27 @@ void multiply(const PanelRun& run) {
 
 }  // namespace
 
-const MatmulKernels matmul_kernels_avx2{multiply<Float<F32>>, multiply<Float<F16>>, multiply<Quantized<Q4>>, multiply<Quantized<Q8>>};
+const MatmulKernels matmul_kernels_avx2{
+    .f32 = multiply<Float<F32>>,
+    .f16 = multiply<Float<F16>>,
+    .bf16 = multiply<Float<Bf16>>,
+    .q4_0 = multiply<Quantized<Bits4<8>, Plain<1>, q4_0>>,
+    .q4_1 = multiply<Quantized<Bits4<0>, WithMin, q4_1>>,
+    .q5_0 = multiply<Quantized<Bits5<16>, Plain<1>, q5_0>>,
+    .q5_1 = multiply<Quantized<Bits5<0>, WithMin, q5_1>>,
+    .q8_0 = multiply<Quantized<Bits8, Plain<1>, q8_0>>,
+    .q2_k = multiply<Quantized<Bits2<0>, NibbleHalves, q2_k>>,
+    .q3_k = multiply<Quantized<Bits3, SignedHalves, q3_k>>,
+    .q4_k = multiply<Quantized<Bits4<0>, KScales, q4_k>>,
+    .q5_k = multiply<Quantized<Bits5<0>, KScales, q5_k>>,
+    .q6_k = multiply<Quantized<Bits6, SignedHalves, q6_k>>,
+    .iq4_nl = multiply<Quantized<Iq4, Plain<1>, q4_0>>,
+    .tq2_0 = multiply<Quantized<Bits2<1>, Plain<8>, tq2_0>>,
+    .mxfp4 = multiply<Quantized<Fp4, Exponents, mxfp4>>,
+    .nvfp4 = multiply<Quantized<Fp4, E4m3Halves, nvfp4>>,
+    .q1_0 = multiply<Quantized<Bits1, Plain<4>, q1_0>>,
+    .q2_0 = multiply<Quantized<Bits2<1>, Plain<2>, q2_0>>,
+    .q2_0_g128 = multiply<Quantized<Bits2<1>, Plain<4>, q2_0_g128>>,
+};
 
 }  // namespace spillway::kernels

@@ -1,5 +1,6 @@
 #include <immintrin.h>
 
+#include "kernels/matmul_formats_avx512.h"
 #include "kernels/matmul_kernels.h"
 #include "kernels/pack_layout.h"
 
@@ -11,6 +12,7 @@ namespace spillway::kernels {
 namespace {
 
 using namespace layout;
+using namespace formats_avx512;
 
 constexpr std::size_t group_size = 32;
 /// How far ahead weights are fetched, by the first tile that meets them: the hardware's own prefetch stops at each page.
@@ -23,10 +25,6 @@ __m512i broadcast(const std::int8_t* four_codes) {
   return _mm512_set1_epi32(quad);
 }
 
-__m512 load_halves(const std::byte* from) {
-  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
-}
-
 void prefetch(const std::byte* from) {
   _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T0);
 }
@@ -36,80 +34,19 @@ void store(const PanelRun& run, std::size_t panel, std::size_t column, __m512 ac
   auto* const y = run.y + column * run.y_stride + row;
   const auto left = run.rows - row;
   const auto mask = left >= panel_rows ? __mmask16{0xffff} : static_cast<__mmask16>((1u << left) - 1);
+  acc = _mm512_mul_ps(acc, _mm512_set1_ps(run.output_scale));
   if (run.accumulate) acc = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, y), acc);
   _mm512_mask_storeu_ps(y, mask, acc);
 }
 
-/// Q4_1. The codes of a group are 4 vectors: low nibbles meet the first 16 elements, high nibbles the last 16.
-struct Q4 {
-  static constexpr bool has_min = true;
+// --- products -----------------------------------------------------------------------------------------------------------
 
-  template <int C>
-  static void dots(const std::byte* panel, std::size_t group, const std::int8_t* const (&x)[C], __m512i (&dot)[C]) {
-    const auto nibble = _mm512_set1_epi8(15);
-    const auto* const codes = panel + group * q4_1_group_bytes + q4_1_code_offset;
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) {
-      const auto both = _mm512_loadu_si512(codes + j * vector_bytes);
-      const auto low = _mm512_and_si512(both, nibble);
-      const auto high = _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble);
-#pragma GCC unroll 12
-      for (int c = 0; c < C; ++c) {
-        const auto* const quad = x[c] + group * group_size + 4 * j;
-        dot[c] = _mm512_dpbusd_epi32(dot[c], low, broadcast(quad));
-        dot[c] = _mm512_dpbusd_epi32(dot[c], high, broadcast(quad + 16));
-      }
-    }
-  }
-  static __m512i start(const GroupScale&) {
-    return _mm512_setzero_si512();
-  }
-  static __m512 scale(const std::byte* panel, std::size_t group) {
-    return load_halves(panel + group * q4_1_group_bytes);
-  }
-  static __m512 min(const std::byte* panel, std::size_t group) {
-    return load_halves(panel + group * q4_1_group_bytes + q4_1_min_offset);
-  }
-  static void fetch(const std::byte* panel, std::size_t group) {
-    const auto* const line = panel + group * q4_1_group_bytes + prefetch_bytes;
-#pragma GCC unroll 5
-    for (std::size_t i = 0; i < q4_1_group_bytes; i += 64) prefetch(line + i);
-  }
-};
-
-/// Q8_0. Codes are stored plus 128; the dot starts at -128 times the sum of the activations, which takes it out again.
-struct Q8 {
-  static constexpr bool has_min = false;
-
-  template <int C>
-  static void dots(const std::byte* panel, std::size_t group, const std::int8_t* const (&x)[C], __m512i (&dot)[C]) {
-    const auto* const codes = panel + group / 2 * q8_0_pair_bytes + q8_0_code_offset + group % 2 * q8_0_group_code_bytes;
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; ++j) {
-      const auto w = _mm512_loadu_si512(codes + j * vector_bytes);
-#pragma GCC unroll 12
-      for (int c = 0; c < C; ++c) dot[c] = _mm512_dpbusd_epi32(dot[c], w, broadcast(x[c] + group * group_size + 4 * j));
-    }
-  }
-  static __m512i start(const GroupScale& scale) {
-    return _mm512_set1_epi32(scale.minus_128_sums);
-  }
-  static __m512 scale(const std::byte* panel, std::size_t group) {
-    return load_halves(panel + group / 2 * q8_0_pair_bytes + group % 2 * scales_bytes);
-  }
-  static __m512 min(const std::byte*, std::size_t) {
-    return _mm512_setzero_ps();
-  }
-  static void fetch(const std::byte* panel, std::size_t group) {
-    const auto* const line = panel + group * (q8_0_pair_bytes / 2) + prefetch_bytes;
-#pragma GCC unroll 9
-    for (std::size_t i = 0; i < q8_0_pair_bytes / 2; i += 64) prefetch(line + i);
-  }
-};
-
-template <class Format>
+/// Types that add up a group's 16 first and 16 last products apart have two dots a column, and so room for fewer columns.
+template <class Codes, class Scales, const BlockLayout& layout>
 struct Quantized {
-  static constexpr std::size_t columns_max = 12;
+  static_assert(!Scales::halves || Codes::zero != 128);
+  static constexpr std::size_t columns_max = Scales::halves ? 8 : 12;
+  static constexpr std::size_t block_bytes = layout.header_bytes + layout.groups * layout.group_bytes;
 
   template <int C>
   static void tile(const PanelRun& run, std::size_t panel_index, std::size_t column, bool fetch) {
@@ -125,22 +62,63 @@ struct Quantized {
     }
     const auto groups = run.k / group_size;
     for (std::size_t group = 0; group < groups; ++group) {
+      const auto* const header = panel + group / layout.groups * block_bytes;
+      const auto index = group % layout.groups;
+      if (fetch) prefetch_group(panel, group);
       __m512i dot[C];
-#pragma GCC unroll 12
-      for (int c = 0; c < C; ++c) dot[c] = Format::start(scales[c][group]);
-      if (fetch) Format::fetch(panel, group);
-      Format::template dots<C>(panel, group, x, dot);
-      const auto d = Format::scale(panel, group);
-      const auto m = Format::min(panel, group);
+      __m512i last_dot[Scales::halves ? C : 1];
 #pragma GCC unroll 12
       for (int c = 0; c < C; ++c) {
-        const auto scale = _mm512_set1_ps(scales[c][group].scale);
-        acc[c] = _mm512_fmadd_ps(_mm512_mul_ps(d, scale), _mm512_cvtepi32_ps(dot[c]), acc[c]);
-        if constexpr (Format::has_min) acc[c] = _mm512_fmadd_ps(_mm512_mul_ps(m, scale), _mm512_set1_ps(scales[c][group].sum), acc[c]);
+        dot[c] = start(scales[c][group], true, !Scales::halves);
+        if constexpr (Scales::halves) last_dot[c] = start(scales[c][group], false, true);
+      }
+      const auto* const codes = header + layout.header_bytes + index * layout.group_bytes;
+      quads<0, C>(codes, x, group, dot, last_dot);
+      quads<1, C>(codes, x, group, dot, last_dot);
+      quads<2, C>(codes, x, group, dot, last_dot);
+      quads<3, C>(codes, x, group, dot, last_dot);
+      const Scales weights{header, index};
+#pragma GCC unroll 12
+      for (int c = 0; c < C; ++c) {
+        if constexpr (Scales::halves) {
+          acc[c] = weights.add(dot[c], last_dot[c], scales[c][group], acc[c]);
+        } else {
+          acc[c] = weights.add(dot[c], scales[c][group], acc[c]);
+        }
       }
     }
 #pragma GCC unroll 12
     for (int c = 0; c < C; ++c) store(run, panel_index, column + c, acc[c]);
+  }
+
+ private:
+  /// -zero times the sum of the activations of the halves that a dot meets. By a product of vectors and not of integers: that is
+  /// broadcast from memory, which costs no port, and not from a general register.
+  static __m512i start(const GroupScale& scale, bool first, bool last) {
+    if constexpr (Codes::zero == 0) return _mm512_setzero_si512();
+    if constexpr (Codes::zero == 128) return _mm512_set1_epi32(scale.minus_128_sums);
+    const auto zeros = _mm512_set1_epi32((first ? -Codes::zero & 0xffff : 0) + (last ? -Codes::zero * 0x10000 : 0));
+    return _mm512_madd_epi16(_mm512_set1_epi32(half_sums(scale)), zeros);
+  }
+
+  template <int j, int C, std::size_t N>
+  [[gnu::always_inline]] static void quads(const std::byte* codes, const std::int8_t* const (&x)[C], std::size_t group, __m512i (&dot)[C],
+                                           __m512i (&last_dot)[N]) {
+    const auto w = Codes::template pair<j>(codes);
+#pragma GCC unroll 12
+    for (int c = 0; c < C; ++c) {
+      const auto* const quad = x[c] + group * group_size + 4 * j;
+      auto& last = Scales::halves ? last_dot[c % static_cast<int>(N)] : dot[c];
+      dot[c] = _mm512_dpbusd_epi32(dot[c], w.first, broadcast(quad));
+      last = _mm512_dpbusd_epi32(last, w.last, broadcast(quad + 16));
+    }
+  }
+
+  static void prefetch_group(const std::byte* panel, std::size_t group) {
+    constexpr auto bytes = block_bytes / layout.groups;
+    const auto* const line = panel + group * bytes + prefetch_bytes;
+#pragma GCC unroll 9
+    for (std::size_t i = 0; i < bytes; i += vector_bytes) prefetch(line + i);
   }
 };
 
@@ -152,6 +130,14 @@ struct F32 {
 struct F16 {
   static constexpr std::size_t bytes = 32;
   static __m512 load(const std::byte* from) { return load_halves(from); }
+};
+
+struct Bf16 {
+  static constexpr std::size_t bytes = 32;
+  static __m512 load(const std::byte* from) {
+    const auto upper = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(upper, 16));
+  }
 };
 
 template <class Format>
@@ -202,6 +188,27 @@ void multiply(const PanelRun& run) {
 
 }  // namespace
 
-const MatmulKernels matmul_kernels_avx512{multiply<Float<F32>>, multiply<Float<F16>>, multiply<Quantized<Q4>>, multiply<Quantized<Q8>>};
+const MatmulKernels matmul_kernels_avx512{
+    .f32 = multiply<Float<F32>>,
+    .f16 = multiply<Float<F16>>,
+    .bf16 = multiply<Float<Bf16>>,
+    .q4_0 = multiply<Quantized<Bits4<8>, Plain<1>, q4_0>>,
+    .q4_1 = multiply<Quantized<Bits4<0>, WithMin, q4_1>>,
+    .q5_0 = multiply<Quantized<Bits5<16>, Plain<1>, q5_0>>,
+    .q5_1 = multiply<Quantized<Bits5<0>, WithMin, q5_1>>,
+    .q8_0 = multiply<Quantized<Bits8, Plain<1>, q8_0>>,
+    .q2_k = multiply<Quantized<Bits2<0>, NibbleHalves, q2_k>>,
+    .q3_k = multiply<Quantized<Bits3, SignedHalves, q3_k>>,
+    .q4_k = multiply<Quantized<Bits4<0>, KScales, q4_k>>,
+    .q5_k = multiply<Quantized<Bits5<0>, KScales, q5_k>>,
+    .q6_k = multiply<Quantized<Bits6, SignedHalves, q6_k>>,
+    .iq4_nl = multiply<Quantized<Looked<Iq4Table>, Plain<1>, q4_0>>,
+    .tq2_0 = multiply<Quantized<Bits2<1>, Plain<8>, tq2_0>>,
+    .mxfp4 = multiply<Quantized<Looked<Fp4Table>, Exponents, mxfp4>>,
+    .nvfp4 = multiply<Quantized<Looked<Fp4Table>, E4m3Halves, nvfp4>>,
+    .q1_0 = multiply<Quantized<Bits1, Plain<4>, q1_0>>,
+    .q2_0 = multiply<Quantized<Bits2<1>, Plain<2>, q2_0>>,
+    .q2_0_g128 = multiply<Quantized<Bits2<1>, Plain<4>, q2_0_g128>>,
+};
 
 }  // namespace spillway::kernels

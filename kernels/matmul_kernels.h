@@ -27,6 +27,7 @@ struct PanelRun {
   float* y;
   std::size_t y_stride;
   bool accumulate;
+  float output_scale;
 };
 
 using PanelKernel = void (*)(const PanelRun&);
@@ -35,8 +36,24 @@ using PanelKernel = void (*)(const PanelRun&);
 struct MatmulKernels {
   PanelKernel f32;
   PanelKernel f16;
+  PanelKernel bf16;
+  PanelKernel q4_0;
   PanelKernel q4_1;
+  PanelKernel q5_0;
+  PanelKernel q5_1;
   PanelKernel q8_0;
+  PanelKernel q2_k;
+  PanelKernel q3_k;
+  PanelKernel q4_k;
+  PanelKernel q5_k;
+  PanelKernel q6_k;
+  PanelKernel iq4_nl;
+  PanelKernel tq2_0;  ///< and TQ1_0
+  PanelKernel mxfp4;
+  PanelKernel nvfp4;
+  PanelKernel q1_0;
+  PanelKernel q2_0;
+  PanelKernel q2_0_g128;
 };
 
 extern const MatmulKernels matmul_kernels_scalar;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -13,6 +14,7 @@
 
 #include "core/assert.h"
 #include "kernels/float16.h"
+#include "kernels/pack_blocks.h"
 #include "kernels/pack_layout.h"
 
 namespace spillway::kernels {
@@ -21,8 +23,6 @@ namespace {
 
 using namespace layout;
 
-constexpr std::size_t q4_1_block_bytes = 20;
-constexpr std::size_t q8_0_block_bytes = 34;
 constexpr std::size_t huge_page_bytes = std::size_t{2} << 20;
 
 std::size_t round_up(std::size_t value, std::size_t unit) {
@@ -32,60 +32,34 @@ std::size_t round_up(std::size_t value, std::size_t unit) {
 std::size_t panel_bytes_of(WeightType type, std::size_t k) {
   switch (type) {
     case WeightType::f32: return k * 64;
-    case WeightType::f16: return round_up(k * 32, vector_bytes);
-    case WeightType::q4_1: return k / group_elements * q4_1_group_bytes;
-    case WeightType::q8_0: {
-      const auto groups = k / group_elements;
-      return groups / 2 * q8_0_pair_bytes + (groups % 2) * (q8_0_code_offset + q8_0_group_code_bytes);
-    }
+    case WeightType::f16:
+    case WeightType::bf16: return round_up(k * 32, vector_bytes);
+    default: return panel_bytes(packed_format(type).layout, k);
   }
-  return 0;
 }
 
 bool finite_f16(const std::byte* half) {
   return (std::to_integer<unsigned>(half[1]) & 0x7cu) != 0x7cu;
 }
-bool finite_f32(const std::byte* value) {
-  return (std::to_integer<unsigned>(value[3]) & 0x7fu) != 0x7fu || (std::to_integer<unsigned>(value[2]) & 0x80u) == 0;
+/// Of the upper half of an f32, which is a BF16.
+bool finite_upper(const std::byte* half) {
+  return (std::to_integer<unsigned>(half[1]) & 0x7fu) != 0x7fu || (std::to_integer<unsigned>(half[0]) & 0x80u) == 0;
 }
 
 bool pack_row_f32(const std::byte* row, std::size_t k, std::size_t lane, std::byte* panel) {
   bool finite = true;
   for (std::size_t i = 0; i < k; ++i) {
-    finite = finite && finite_f32(row + 4 * i);
+    finite = finite && finite_upper(row + 4 * i + 2);
     std::memcpy(panel + i * 64 + lane * 4, row + 4 * i, 4);
   }
   return finite;
 }
 
-bool pack_row_f16(const std::byte* row, std::size_t k, std::size_t lane, std::byte* panel) {
+bool pack_row_halves(WeightType type, const std::byte* row, std::size_t k, std::size_t lane, std::byte* panel) {
   bool finite = true;
   for (std::size_t i = 0; i < k; ++i) {
-    finite = finite && finite_f16(row + 2 * i);
+    finite = finite && (type == WeightType::f16 ? finite_f16(row + 2 * i) : finite_upper(row + 2 * i));
     std::memcpy(panel + i * 32 + lane * 2, row + 2 * i, 2);
-  }
-  return finite;
-}
-
-bool pack_row_q4_1(const std::byte* row, std::size_t k, std::size_t lane, std::byte* panel) {
-  bool finite = true;
-  for (std::size_t group = 0; group < k / group_elements; ++group, row += q4_1_block_bytes, panel += q4_1_group_bytes) {
-    finite = finite && finite_f16(row) && finite_f16(row + 2);
-    std::memcpy(panel + lane * 2, row, 2);
-    std::memcpy(panel + q4_1_min_offset + lane * 2, row + 2, 2);
-    for (std::size_t j = 0; j < 4; ++j) std::memcpy(panel + q4_1_code_offset + j * vector_bytes + lane * 4, row + 4 + 4 * j, 4);
-  }
-  return finite;
-}
-
-bool pack_row_q8_0(const std::byte* row, std::size_t k, std::size_t lane, std::byte* panel) {
-  bool finite = true;
-  for (std::size_t group = 0; group < k / group_elements; ++group, row += q8_0_block_bytes) {
-    auto* const pair = panel + group / 2 * q8_0_pair_bytes;
-    auto* const codes = pair + q8_0_code_offset + (group % 2) * q8_0_group_code_bytes;
-    finite = finite && finite_f16(row);
-    std::memcpy(pair + (group % 2) * scales_bytes + lane * 2, row, 2);
-    for (std::size_t i = 0; i < group_elements; ++i) codes[i / 4 * vector_bytes + lane * 4 + i % 4] = row[2 + i] ^ std::byte{0x80};
   }
   return finite;
 }
@@ -127,11 +101,10 @@ std::shared_ptr<std::byte> allocate(std::size_t bytes) {
 bool pack_row(WeightType type, const std::byte* row, std::size_t k, std::size_t lane, std::byte* panel) {
   switch (type) {
     case WeightType::f32: return pack_row_f32(row, k, lane, panel);
-    case WeightType::f16: return pack_row_f16(row, k, lane, panel);
-    case WeightType::q4_1: return pack_row_q4_1(row, k, lane, panel);
-    case WeightType::q8_0: return pack_row_q8_0(row, k, lane, panel);
+    case WeightType::f16:
+    case WeightType::bf16: return pack_row_halves(type, row, k, lane, panel);
+    default: return pack_quantized_row(type, row, k, lane, panel);
   }
-  return false;
 }
 
 std::uint16_t load_u16(const std::byte* from) {
@@ -155,12 +128,13 @@ core::Result<PackedMatrix> PackedMatrix::pack(WeightType type, core::Bytes raw, 
     return std::string{to_string(type)} + " matrix of " + std::to_string(rows) + " rows of " + std::to_string(k);
   };
   const auto file_row_bytes = row_bytes(type, k);
-  if (takes_quantized(type) && k % group_elements != 0)
-    return core::fail(core::Errc::bad_file, describe() + ": a row must be whole blocks of 32 elements");
+  if (k % block_type(type).elements != 0)
+    return core::fail(core::Errc::bad_file,
+                      describe() + ": a row must be whole blocks of " + std::to_string(block_type(type).elements) + " elements");
   if (!file_row_bytes || rows == 0 || k == 0 || *file_row_bytes > std::numeric_limits<std::size_t>::max() / rows ||
       *file_row_bytes * rows != raw.size())
     return core::fail(core::Errc::bad_file, describe() + " does not fit its " + std::to_string(raw.size()) + " bytes");
-  // raw.size() is real memory, so the packed sizes below, at most 17 times as large (one row), cannot overflow.
+  // raw.size() is real memory, so the packed sizes below, at most 32 times as large (one short row), cannot overflow.
   PackedMatrix matrix{type, rows, k, panel_bytes_of(type, k)};
   if (matrix.data_ == nullptr) return core::fail(core::Errc::io, describe() + ": no memory");
 
@@ -188,35 +162,28 @@ void PackedMatrix::dequantize_row(std::size_t row, float* out) const {
   SPILLWAY_ASSERT(row < rows_);
   const auto lane = row % panel_rows;
   const auto* const panel = data_.get() + row / panel_rows * panel_bytes_;
-  const auto groups = k_ / group_elements;
   switch (type_) {
     case WeightType::f32:
       for (std::size_t i = 0; i < k_; ++i) std::memcpy(out + i, panel + i * 64 + lane * 4, 4);
-      break;
+      return;
     case WeightType::f16:
       for (std::size_t i = 0; i < k_; ++i) out[i] = f16_to_f32(load_u16(panel + i * 32 + lane * 2));
-      break;
-    case WeightType::q4_1:
-      for (std::size_t group = 0; group < groups; ++group, out += group_elements) {
-        const auto* const block = panel + group * q4_1_group_bytes;
-        const auto d = f16_to_f32(load_u16(block + lane * 2));
-        const auto m = f16_to_f32(load_u16(block + q4_1_min_offset + lane * 2));
-        for (std::size_t i = 0; i < 16; ++i) {
-          const auto code = std::to_integer<unsigned>(block[q4_1_code_offset + i / 4 * vector_bytes + lane * 4 + i % 4]);
-          out[i] = d * static_cast<float>(code & 15u) + m;
-          out[i + 16] = d * static_cast<float>(code >> 4) + m;
-        }
-      }
-      break;
-    case WeightType::q8_0:
-      for (std::size_t group = 0; group < groups; ++group, out += group_elements) {
-        const auto* const pair = panel + group / 2 * q8_0_pair_bytes;
-        const auto* const codes = pair + q8_0_code_offset + (group % 2) * q8_0_group_code_bytes;
-        const auto d = f16_to_f32(load_u16(pair + (group % 2) * scales_bytes + lane * 2));
-        for (std::size_t i = 0; i < group_elements; ++i)
-          out[i] = d * static_cast<float>(std::to_integer<int>(codes[i / 4 * vector_bytes + lane * 4 + i % 4]) - 128);
-      }
-      break;
+      return;
+    case WeightType::bf16:
+      for (std::size_t i = 0; i < k_; ++i)
+        out[i] = std::bit_cast<float>(static_cast<std::uint32_t>(load_u16(panel + i * 32 + lane * 2)) << 16);
+      return;
+    default: break;
+  }
+  const bool has_min = packed_format(type_).has_min;
+  UnpackedGroup group;
+  for (std::size_t first = 0; first < k_; first += group_elements) {
+    unpack_group(type_, panel, first / group_elements, lane, group);
+    for (std::size_t i = 0; i < group_elements; ++i) {
+      const auto half = i / 16;
+      const float product = group.d[half] * static_cast<float>(group.scale[half]) * static_cast<float>(group.code[i]);
+      out[first + i] = has_min ? product + group.m * static_cast<float>(group.min[half]) : product;
+    }
   }
 }
 

@@ -12,12 +12,13 @@
 namespace spillway::kernels {
 
 /// A weight matrix W[rows, k] in the order in which the products read it: see pack_layout.h. Made once from the file's bytes,
-/// which are not needed afterwards; never dequantised as a whole. Costs the file's bytes, rows rounded up to 16.
-/// Immutable, so any thread may read it.
+/// which are not needed afterwards; never dequantised as a whole. Costs the file's bytes, rows rounded up to 16, and what
+/// pack_layout.h says of types that are expanded. Immutable once loaded, so any thread may read it.
 class PackedMatrix {
  public:
   /// `raw` is the tensor as the file has it: `rows` rows of `k` elements one after the other, at any alignment.
-  /// Errors (bad_file): k not whole blocks, a size that does not fit, a scale, minimum or element that is not finite.
+  /// Errors (bad_file): k not whole blocks, a size that does not fit, a scale, minimum or element that is not finite (of MXFP4 an
+  /// exponent that makes elements so).
   /// `pool` may be null: then the calling thread does it alone.
   static core::Result<PackedMatrix> pack(WeightType type, core::Bytes raw, std::size_t rows, std::size_t k, ThreadPool* pool);
 
@@ -27,7 +28,12 @@ class PackedMatrix {
   /// Bytes held, padding included.
   std::size_t bytes() const { return panels() * panel_bytes_; }
 
-  /// out[k] = row `row` of W as exact f32: d*q for Q8_0; d*q + m for Q4_1, product and sum each rounded, no fma.
+  /// A factor of all elements that the file keeps beside the tensor ("<name>.scale"); 1 at first. Products apply it to a finished
+  /// sum, dequantize_row does not.
+  float output_scale() const { return output_scale_; }
+  void set_output_scale(float scale) { output_scale_ = scale; }
+
+  /// out[k] = row `row` of W as `dequantize` gives it, bit for bit.
   void dequantize_row(std::size_t row, float* out) const;
 
   // For the products.
@@ -42,6 +48,7 @@ class PackedMatrix {
   std::size_t rows_;
   std::size_t k_;
   std::size_t panel_bytes_;
+  float output_scale_ = 1;
   std::shared_ptr<std::byte> data_;
 };
 

@@ -82,14 +82,15 @@ void quantize_row_scalar(const float* x, std::size_t groups, std::int8_t* codes,
     for (std::size_t i = 0; i < group_elements; ++i) largest = std::max(largest, std::bit_cast<std::uint32_t>(x[i]) & 0x7fffffffu);
     const bool finite = largest < 0x7f800000u;
     const auto scale = finite ? std::bit_cast<float>(largest) / 127.0f : std::numeric_limits<float>::quiet_NaN();
-    std::int32_t sum = 0;
+    std::int16_t sums[2] = {};
     for (std::size_t i = 0; i < group_elements; ++i) {
       const auto rounded = finite && scale > 0 ? std::nearbyint(x[i] / scale) : 0.0f;
       // The clamp acts only where the scale is subnormal and so coarse that it was rounded down by more than 1 in 254.
       codes[i] = static_cast<std::int8_t>(std::clamp(rounded, -127.0f, 127.0f));
-      sum += codes[i];
+      sums[i / 16] = static_cast<std::int16_t>(sums[i / 16] + codes[i]);
     }
-    scales[group] = {scale, static_cast<float>(sum), sum, -128 * sum};
+    const int sum = sums[0] + sums[1];
+    scales[group] = {scale, static_cast<float>(sum), -128 * sum, {sums[0], sums[1]}};
   }
 }
 

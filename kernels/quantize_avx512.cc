@@ -35,10 +35,13 @@ void quantize_row_avx512(const float* x, std::size_t groups, std::int8_t* codes,
       low = code(first, divisor);
       high = code(second, divisor);
     }
-    const auto sum = _mm512_reduce_add_epi32(_mm512_add_epi32(low, high));
+    const int first_sum = _mm512_reduce_add_epi32(low);
+    const int second_sum = _mm512_reduce_add_epi32(high);
+    const int sum = first_sum + second_sum;
     _mm_storeu_si128(reinterpret_cast<__m128i*>(codes), _mm512_cvtepi32_epi8(low));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 16), _mm512_cvtepi32_epi8(high));
-    scales[group] = {scale, static_cast<float>(sum), sum, -128 * sum};
+    scales[group] = {
+        scale, static_cast<float>(sum), -128 * sum, {static_cast<std::int16_t>(first_sum), static_cast<std::int16_t>(second_sum)}};
   }
 }
 

@@ -9,8 +9,8 @@ namespace spillway::kernels {
 struct GroupScale {
   float scale;                  ///< absmax / 127
   float sum;                    ///< sum of the codes, exact
-  std::int32_t sum_codes;       ///< the same as an integer
-  std::int32_t minus_128_sums;  ///< -128 * sum_codes: takes out the offset of weights stored as code + 128
+  std::int32_t minus_128_sums;  ///< -128 * the same: takes out the offset of weights stored as code + 128
+  std::int16_t half_sums[2];    ///< of the first 16 codes and the last 16
 };
 static_assert(sizeof(GroupScale) == 16);
 

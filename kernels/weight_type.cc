@@ -1,58 +1,46 @@
 #include "kernels/weight_type.h"
 
+#include <array>
 #include <limits>
+
+#include "core/assert.h"
 
 namespace spillway::kernels {
 
 namespace {
 
-struct Traits {
-  std::size_t elements;
-  std::size_t bytes;
-};
-
-Traits traits(WeightType type) {
-  switch (type) {
-    case WeightType::f32: return {1, 4};
-    case WeightType::f16: return {1, 2};
-    case WeightType::q4_1: return {32, 20};
-    case WeightType::q8_0: return {32, 34};
-  }
-  return {1, 4};
-}
+constexpr std::array<std::string_view, weight_type_count> names = {"F32",   "F16",   "BF16",  "Q4_0",  "Q4_1", "Q5_0", "Q5_1",
+                                                                   "Q8_0",  "Q2_K",  "Q3_K",  "Q4_K",  "Q5_K", "Q6_K", "IQ4_NL",
+                                                                   "TQ1_0", "TQ2_0", "MXFP4", "NVFP4", "Q1_0", "Q2_0", "Q2_0_G128"};
 
 }  // namespace
 
-std::optional<WeightType> weight_type_from_gguf(std::uint32_t id) {
-  switch (id) {
-    case 0: return WeightType::f32;
-    case 1: return WeightType::f16;
-    case 3: return WeightType::q4_1;
-    case 8: return WeightType::q8_0;
-    default: return std::nullopt;
-  }
+std::optional<WeightType> weight_type_of(const BlockType& layout) {
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (names[i] == layout.name) return static_cast<WeightType>(i);
+  return std::nullopt;
+}
+
+const BlockType& block_type(WeightType type) {
+  const auto* layout = find_block_type(to_string(type));
+  SPILLWAY_ASSERT(layout != nullptr);
+  return *layout;
 }
 
 std::string_view to_string(WeightType type) {
-  switch (type) {
-    case WeightType::f32: return "F32";
-    case WeightType::f16: return "F16";
-    case WeightType::q4_1: return "Q4_1";
-    case WeightType::q8_0: return "Q8_0";
-  }
-  return "?";
+  return names[static_cast<std::size_t>(type)];
 }
 
 bool takes_quantized(WeightType type) {
-  return type == WeightType::q4_1 || type == WeightType::q8_0;
+  return type != WeightType::f32 && type != WeightType::f16 && type != WeightType::bf16;
 }
 
 std::optional<std::size_t> row_bytes(WeightType type, std::size_t k) {
-  const auto t = traits(type);
-  if (k % t.elements != 0) return std::nullopt;
-  const auto blocks = k / t.elements;
-  if (blocks > std::numeric_limits<std::size_t>::max() / t.bytes) return std::nullopt;
-  return blocks * t.bytes;
+  const auto& layout = block_type(type);
+  if (k % layout.elements != 0) return std::nullopt;
+  const auto blocks = k / layout.elements;
+  if (blocks > std::numeric_limits<std::size_t>::max() / layout.bytes) return std::nullopt;
+  return blocks * layout.bytes;
 }
 
 }  // namespace spillway::kernels

@@ -50,8 +50,8 @@ core::Result<ChatTemplate> ChatTemplate::from_gguf(const GgufFile& file) {
 jinja::TemplateResult<jinja::Rendered> ChatTemplate::render_variables(jinja::Datum variables, const jinja::RenderOptions& options) const {
   if (auto* object = std::get_if<jinja::Datum::Object>(&variables.value)) {
     const auto add = [&](std::string_view name, const std::optional<std::string>& text) {
-      const bool there = std::any_of(object->begin(), object->end(), [&](const auto& entry) { return entry.first == name; });
-      if (text && !there) object->emplace_back(name, text_datum(*text));
+      const bool there = std::any_of(object->begin(), object->end(), [&](const auto& entry) { return entry.name == name; });
+      if (text && !there) object->push_back({std::string(name), text_datum(*text)});
     };
     add("bos_token", bos_);
     add("eos_token", eos_);

@@ -137,11 +137,7 @@ core::Result<core::StepResult> CpuDevice::execute(const core::StepPlan& plan) {
     for (const auto& target : plan.items[wanted_[index].item].samples) {
       Sequence* sequence = sequences_.find(target.sequence);
       SPILLWAY_ASSERT(sequence != nullptr);  // checked above
-      const auto& request = *sequence->request;
-      core::TokenOut out;
-      sampler_.sample({logits, info_.vocabulary}, request.sampling, sequence->choice, target.index, request.logprobs, out);
-      sequences_.accept(*sequence, target.index, out);
-      result.sampled.push_back({target.sequence, target.index, std::move(out)});
+      result.sampled.push_back({target.sequence, target.index, sequences_.draw(*sequence, target.index, {logits, info_.vocabulary})});
     }
   });
   for (const auto closed : plan.closes) sequences_.close(closed);

@@ -13,7 +13,6 @@
 #include "model/graph.h"
 #include "model/kv_pool.h"
 #include "model/runner.h"
-#include "model/sampler.h"
 #include "model/sequences.h"
 #include "model/weights.h"
 
@@ -62,7 +61,6 @@ class CpuDevice : public Device {
   Sequences sequences_;
   std::unique_ptr<Graph> graph_;
   std::unique_ptr<Runner> runner_;
-  Sampler sampler_;
   core::ReplicaInfo info_;
   std::vector<WantedRow> wanted_;
 };

@@ -60,6 +60,8 @@ PacedDevice::PacedDevice(const PacedOptions& options, KvPool pool, std::shared_p
   info_.page_format = static_cast<std::uint32_t>(options.page_format);
   info_.blocks = options.blocks;
   info_.isa = "paced";
+  // Its words come from pages, whatever a grammar says.
+  info_.features &= ~static_cast<std::uint64_t>(core::Feature::grammar);
   digests_.assign(options.blocks, 0);
   scratch_.reserve(options.context_max / block_tokens + 2);
 }

@@ -35,15 +35,49 @@ float max_of(std::span<const float> logits) {
   return clean(max);
 }
 
-/// Buckets of top-p: 1/64 wide in (max - x) / T, the last one open.
+/// Buckets of top-p and typical-p: 1/64 wide, the last one open.
 constexpr std::size_t buckets = 4096;
-std::size_t bucket_of(float logit, double max, double temperature) {
-  const double distance = (max - static_cast<double>(logit)) / temperature * 64.0;
+std::size_t bucket_of(double distance) {
+  distance *= 64.0;
   return distance < static_cast<double>(buckets - 1) ? static_cast<std::size_t>(distance) : buckets - 1;
 }
 
 core::Result<void> refuse(const char* field, float value, const char* wanted) {
   return core::fail(core::Errc::bad_argument, std::string(field) + " = " + std::to_string(value) + ": want " + wanted);
+}
+
+core::Result<void> check_bias(std::span<const core::LogitBias> biases) {
+  constexpr std::size_t biases_max = 1024;
+  if (biases.size() > biases_max)
+    return core::fail(core::Errc::bad_argument,
+                      "logit_bias: " + std::to_string(biases.size()) + " tokens, want at most " + std::to_string(biases_max));
+  std::vector<core::TokenId> tokens;
+  for (const auto& bias : biases) {
+    if (!(std::abs(bias.value) <= 100.0F))
+      return refuse(("logit_bias of token " + std::to_string(bias.token)).c_str(), bias.value, "-100 to 100");
+    tokens.push_back(bias.token);
+  }
+  std::sort(tokens.begin(), tokens.end());
+  const auto twice = std::adjacent_find(tokens.begin(), tokens.end());
+  if (twice != tokens.end())
+    return core::fail(core::Errc::bad_argument, "logit_bias: token " + std::to_string(*twice) + " is there twice: give it one value");
+  return {};
+}
+
+core::Result<void> check_dry(const core::Dry& dry) {
+  constexpr std::size_t breakers_max = 64;
+  constexpr std::size_t breaker_bytes_max = 64;
+  if (!(dry.multiplier >= 0.0F && dry.multiplier <= 100.0F)) return refuse("dry_multiplier", dry.multiplier, "0 (off) to 100");
+  if (!(dry.base >= 1.0F && dry.base <= 100.0F)) return refuse("dry_base", dry.base, "1 to 100");
+  if (dry.breakers.size() > breakers_max)
+    return core::fail(core::Errc::bad_argument, "dry_sequence_breakers: " + std::to_string(dry.breakers.size()) + " texts, want at most " +
+                                                    std::to_string(breakers_max));
+  for (const auto& breaker : dry.breakers) {
+    if (breaker.empty() || breaker.size() > breaker_bytes_max)
+      return core::fail(core::Errc::bad_argument, "dry_sequence_breakers: a text of " + std::to_string(breaker.size()) +
+                                                      " bytes, want 1 to " + std::to_string(breaker_bytes_max));
+  }
+  return {};
 }
 
 }  // namespace
@@ -53,7 +87,13 @@ core::Result<void> check_sampling(const core::Sampling& sampling) {
     return refuse("temperature", sampling.temperature, "0 (greedy) to 100");
   if (!(sampling.top_p > 0.0F && sampling.top_p <= 1.0F)) return refuse("top_p", sampling.top_p, "above 0 up to 1 (off)");
   if (!(sampling.min_p >= 0.0F && sampling.min_p <= 1.0F)) return refuse("min_p", sampling.min_p, "0 (off) to 1");
-  return {};
+  if (!(sampling.typical_p > 0.0F && sampling.typical_p <= 1.0F)) return refuse("typical_p", sampling.typical_p, "above 0 up to 1 (off)");
+  if (!(sampling.repetition_penalty > 0.0F && sampling.repetition_penalty <= 100.0F))
+    return refuse("repetition_penalty", sampling.repetition_penalty, "above 0 up to 100; 1 is off");
+  if (!(std::abs(sampling.presence_penalty) <= 2.0F)) return refuse("presence_penalty", sampling.presence_penalty, "-2 to 2; 0 is off");
+  if (!(std::abs(sampling.frequency_penalty) <= 2.0F)) return refuse("frequency_penalty", sampling.frequency_penalty, "-2 to 2; 0 is off");
+  if (auto checked = check_bias(sampling.logit_bias); !checked) return checked;
+  return check_dry(sampling.dry);
 }
 
 core::TokenId greedy(std::span<const float> logits) {
@@ -66,9 +106,12 @@ core::TokenId greedy(std::span<const float> logits) {
 
 void Sampler::sample(std::span<const float> logits, const core::Sampling& sampling, std::uint32_t choice, std::uint32_t index,
                      std::uint32_t logprobs, core::TokenOut& out) {
+  report(logits, choose(logits, sampling, choice, index), logprobs, out);
+}
+
+core::TokenId Sampler::choose(std::span<const float> logits, const core::Sampling& sampling, std::uint32_t choice, std::uint32_t index) {
   SPILLWAY_ASSERT(!logits.empty());
-  out.token = sampling.temperature > 0.0F ? draw(logits, sampling, choice, index) : greedy(logits);
-  report(logits, out.token, logprobs, out);
+  return sampling.temperature > 0.0F ? draw(logits, sampling, choice, index) : greedy(logits);
 }
 
 void Sampler::report(std::span<const float> logits, core::TokenId token, std::uint32_t logprobs, core::TokenOut& out) {
@@ -144,34 +187,60 @@ void Sampler::select_best(std::span<const float> logits, std::size_t count) {
   std::sort_heap(entries_.begin(), entries_.end(), better);
 }
 
-/// Top-p over the candidates: the weights of those beyond the mass become 0.
-void Sampler::cut_mass(double top_p, double max, double temperature) {
+/// Over the candidates in the order of `before`, which is that of `distance` or finer: the weights of those behind `share` of the mass
+/// become 0.
+template <class Distance, class Before>
+void Sampler::cut_mass(double share, Distance distance, Before before) {
   buckets_.assign(buckets, 0.0);
   double total = 0.0;
   for (std::size_t i = 0; i < logits_.size(); ++i) {
     const auto weight = static_cast<double>(weights_[i]);
     if (weight == 0.0) continue;
     total += weight;
-    buckets_[bucket_of(logits_[i], max, temperature)] += weight;
+    buckets_[bucket_of(distance(i))] += weight;
   }
-  const double wanted = top_p * total;
+  const double wanted = share * total;
   double mass = 0.0;
   std::size_t border = 0;
   while (border + 1 < buckets && mass + buckets_[border] < wanted) mass += buckets_[border++];
-  entries_.clear();
+  border_.clear();
   for (std::uint32_t i = 0; i < logits_.size(); ++i) {
     if (weights_[i] == 0.0F) continue;
-    const std::size_t bucket = bucket_of(logits_[i], max, temperature);
-    if (bucket == border) entries_.push_back({logits_[i], i});
+    const std::size_t bucket = bucket_of(distance(i));
+    if (bucket == border) border_.push_back(i);
     if (bucket > border) weights_[i] = 0.0F;
   }
-  std::sort(entries_.begin(), entries_.end(), better);
-  for (std::size_t i = 0; i < entries_.size(); ++i) {
-    float& weight = weights_[entries_[i].id];
+  std::sort(border_.begin(), border_.end(), before);
+  for (std::size_t i = 0; i < border_.size(); ++i) {
+    float& weight = weights_[border_[i]];
     const bool keep = mass < wanted || (border == 0 && i == 0);
     mass += static_cast<double>(weight);
     if (!keep) weight = 0.0F;
   }
+}
+
+void Sampler::cut_top(double top_p, double max, double temperature) {
+  const auto distance = [&](std::size_t i) { return (max - static_cast<double>(logits_[i])) / temperature; };
+  cut_mass(top_p, distance, [&](std::uint32_t a, std::uint32_t b) { return better({logits_[a], a}, {logits_[b], b}); });
+}
+
+void Sampler::cut_typical(double typical_p, double max, double temperature) {
+  const auto surprise = [&](std::size_t i) { return (max - static_cast<double>(logits_[i])) / temperature; };
+  double mass = 0.0;
+  double sum = 0.0;
+  for (std::size_t i = 0; i < logits_.size(); ++i) {
+    const auto weight = static_cast<double>(weights_[i]);
+    if (weight == 0.0) continue;  // its surprise may be infinite
+    mass += weight;
+    sum += weight * surprise(i);
+  }
+  const double mean = sum / mass;
+  const auto distance = [&](std::size_t i) { return std::abs(surprise(i) - mean); };
+  cut_mass(typical_p, distance, [&](std::uint32_t a, std::uint32_t b) {
+    const double of_a = distance(a);
+    const double of_b = distance(b);
+    return of_a != of_b ? of_a < of_b : a < b;
+  });
 }
 
 core::TokenId Sampler::draw(std::span<const float> logits, const core::Sampling& sampling, std::uint32_t choice, std::uint32_t index) {
@@ -190,8 +259,10 @@ core::TokenId Sampler::draw(std::span<const float> logits, const core::Sampling&
   weigh(logits_, max_logit, sampling.temperature);
   const float floor = std::min(sampling.min_p, 1.0F);
   for (float& weight : weights_) weight = weight < floor ? 0.0F : weight;
-  if (sampling.top_p < 1.0F)
-    cut_mass(static_cast<double>(sampling.top_p), static_cast<double>(max_logit), static_cast<double>(sampling.temperature));
+  const auto max = static_cast<double>(max_logit);
+  const auto temperature = static_cast<double>(sampling.temperature);
+  if (sampling.typical_p < 1.0F) cut_typical(static_cast<double>(sampling.typical_p), max, temperature);
+  if (sampling.top_p < 1.0F) cut_top(static_cast<double>(sampling.top_p), max, temperature);
 
   double total = 0.0;
   for (const float weight : weights_) total += static_cast<double>(weight);

@@ -1,7 +1,10 @@
 #include "model/sequences.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
+
+#include "core/log.h"
 
 namespace spillway::model {
 
@@ -9,7 +12,16 @@ using core::Errc;
 using core::fail;
 
 void Sequences::open(const core::SequenceOpen& open) {
-  Sequence sequence{.request = open.request, .choice = open.choice, .stop_window = {}};
+  Sequence sequence{.request = open.request, .choice = open.choice, .stop_window = {}, .answer = {}, .grammar = {}};
+  if (open.request->grammar.kind != core::GrammarKind::none) {
+    // The router has compiled it too, so an error is its own or that of the model's file.
+    auto ready = grammars_.find(open.request->grammar);
+    if (!ready) core::log_error("sequence " + std::to_string(open.sequence.value) + ": " + ready.error().message);
+    if (ready) sequence.grammar.emplace(*ready, tokenizer_);
+    for (const auto token : open.tokens)
+      if (sequence.grammar) sequence.grammar->accept(token);
+  }
+  if (has_logit_rules(open.request->sampling)) sequence.answer = open.tokens;
   if (tokenizer_ != nullptr && !open.request->stop.empty()) {
     sequence.stop_window.emplace(tokenizer_, open.request->stop);
     for (const auto token : open.tokens) sequence.stop_window->feed(token);
@@ -22,8 +34,37 @@ Sequence* Sequences::find(core::SequenceId sequence) {
   return found == sequences_.end() ? nullptr : &found->second;
 }
 
+core::TokenOut Sequences::draw(Sequence& sequence, std::uint32_t index, std::span<const float> logits) {
+  const auto& request = *sequence.request;
+  auto ruled = rules_.apply(logits, request.sampling, {request.prompt, sequence.answer}, tokenizer_.get());
+  core::TokenOut out;
+  if (request.grammar.kind != core::GrammarKind::none && !follow_grammar(sequence, logits, ruled)) {
+    core::log_error("request " + core::to_hex(request.key.request) + ": no token may follow in its grammar; the answer ends with an error");
+    out.is_end = true;
+    out.finish = core::FinishReason::error;
+    return out;
+  }
+  sampler_.report(logits, sampler_.choose(ruled, request.sampling, sequence.choice, index), request.logprobs, out);
+  accept(sequence, index, out);
+  return out;
+}
+
+/// Takes out of `ruled` what the grammar does not allow; false when nothing is left.
+bool Sequences::follow_grammar(Sequence& sequence, std::span<const float> logits, std::span<const float>& ruled) {
+  if (!sequence.grammar || !sequence.grammar->mask(ruled, masked_)) return false;
+  const auto nothing = [this] {
+    return std::none_of(masked_.begin(), masked_.end(), [](float x) { return x > -std::numeric_limits<float>::infinity(); });
+  };
+  // A text that can only end does, though tokens_min would have more.
+  if (nothing()) sequence.grammar->mask(logits, masked_);
+  ruled = masked_;
+  return !nothing();
+}
+
 void Sequences::accept(Sequence& sequence, std::uint32_t index, core::TokenOut& out) const {
   const auto& request = *sequence.request;
+  if (has_logit_rules(request.sampling)) sequence.answer.push_back(out.token);
+  if (sequence.grammar) sequence.grammar->accept(out.token);
   if (tokenizer_ != nullptr && !request.ignore_eos && tokenizer_->is_end(out.token)) {
     out.is_end = true;
     out.finish = core::FinishReason::stop;

@@ -16,11 +16,18 @@
 /// refuse to overflow. A template reads nothing but its variables and the clock it is given.
 namespace spillway::model::jinja {
 
+struct DatumMember;
+
 /// A variable of a template: what JSON can say.
 struct Datum {
   using List = std::vector<Datum>;
-  using Object = std::vector<std::pair<std::string, Datum>>;  ///< in the order written; a name stands once
+  using Object = std::vector<DatumMember>;  ///< in the order written; a name stands once
   std::variant<std::monostate, bool, std::int64_t, double, std::string, List, Object> value;
+};
+
+struct DatumMember {
+  std::string name;
+  Datum value;
 };
 
 /// Reads one JSON value: integers beyond 64 bits are refused, NaN and Infinity are not JSON. bad_file says what is wrong.

@@ -36,9 +36,9 @@ struct Handler {
       list->push_back(std::move(datum));
     } else {
       auto& object = std::get<Datum::Object>(open.back().value);
-      const auto there = std::find_if(object.begin(), object.end(), [&](const auto& e) { return e.first == keys.back(); });
-      if (there != object.end()) there->second = std::move(datum);
-      else object.emplace_back(std::move(keys.back()), std::move(datum));
+      const auto there = std::find_if(object.begin(), object.end(), [&](const auto& e) { return e.name == keys.back(); });
+      if (there != object.end()) there->value = std::move(datum);
+      else object.push_back({std::move(keys.back()), std::move(datum)});
       keys.pop_back();
     }
     (void)code;

@@ -15,6 +15,8 @@ using kernels::PackedMatrix;
 
 namespace {
 
+constexpr std::string_view weight_ending = ".weight";
+
 std::string shape_text(std::span<const std::uint64_t> dims) {
   std::string text = "[";
   for (const auto dim : dims) text += (text.size() > 1 ? ", " : "") + std::to_string(dim);
@@ -26,15 +28,20 @@ std::string shape_text(std::span<const std::uint64_t> dims) {
 std::optional<PackedMatrix> Binder::matrix(const std::string& name, std::uint64_t rows, std::uint64_t k) {
   const auto bytes = take(name, {k, rows});
   if (!bytes) return std::nullopt;
-  const auto type = kernels::weight_type_from_gguf(file_.find_tensor(name)->type);
+  const auto type = kernels::weight_type_of(*file_.find_tensor(name)->layout);
   if (!type) {
-    set(Errc::unsupported, "tensor \"" + name + "\": type " + file_.find_tensor(name)->type_name() + "; want F32, F16, Q4_1 or Q8_0");
+    set(Errc::unsupported,
+        "tensor \"" + name + "\": type " + file_.find_tensor(name)->type_name() + "; want one of " + kernels::decodable_types());
     return std::nullopt;
   }
   auto packed = PackedMatrix::pack(*type, *bytes, rows, k, &pool_);
   if (!packed) {
     set(packed.error().code, "tensor \"" + name + "\": " + packed.error().message);
     return std::nullopt;
+  }
+  if (name.ends_with(weight_ending)) {
+    const auto scale = vector_if_there(name.substr(0, name.size() - weight_ending.size()) + ".scale", 1);
+    if (!scale.empty()) packed->set_output_scale(scale[0]);
   }
   return std::move(*packed);
 }

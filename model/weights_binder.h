@@ -28,8 +28,9 @@ class Binder {
   core::Error error() const { return *error_; }
   bool has(const std::string& name) const { return file_.find_tensor(name) != nullptr; }
 
-  /// W[rows, k]; in the file dims = [k, rows]. Errors: bad_file (missing, another shape, what PackedMatrix::pack refuses),
-  /// unsupported (a type without products).
+  /// W[rows, k]; in the file dims = [k, rows]. A tensor "NAME.scale" of one value beside "NAME.weight" multiplies its products, as
+  /// files of NVFP4 have it. Errors: bad_file (missing, another shape, what PackedMatrix::pack refuses), unsupported (a type without
+  /// products).
   std::optional<kernels::PackedMatrix> matrix(const std::string& name, std::uint64_t rows, std::uint64_t k);
 
   /// F32 [n]. Errors: bad_file (missing, another shape, a value that is not finite), unsupported (another type).

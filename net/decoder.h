@@ -89,6 +89,12 @@ class Decoder {
   void compound(std::vector<T>& values, W w, A access) {
     read_list(values, access.get(w));
   }
+  template <class W, class A>
+  void compound(core::TokenList& values, W w, A access) {
+    std::vector<core::TokenId> read;
+    read_list(read, access.get(w));
+    values = std::move(read);
+  }
   template <class T, class List>
   void read_list(std::vector<T>& values, List list) {
     if (!may_allocate(list.size(), sizeof(T))) return;

@@ -56,6 +56,13 @@ class Encoder {
     for (capnp::uint i = 0; i < values.size(); ++i) element(values[i], list, i);
   }
 
+  template <class W, class A>
+  void compound(const core::TokenList& values, W w, A access) {
+    if (values.empty()) return;
+    auto list = access.init(w, static_cast<capnp::uint>(values.size()));
+    for (capnp::uint i = 0; i < values.size(); ++i) list.set(i, values[i]);
+  }
+
   template <class T, class List>
   void element(const T& value, List& list, capnp::uint i) {
     if constexpr (std::is_arithmetic_v<T>) {

@@ -11,14 +11,30 @@ struct StreamKey { tenant @0 :UInt64; request @1 :U128; }
 struct Epoch { owner @0 :UInt64; counter @1 :UInt64; }
 struct ReplicaRef { node @0 :UInt64; index @1 :UInt32; }
 
+struct LogitBias { token @0 :Int32; value @1 :Float32; }
+struct Dry {
+  multiplier @0 :Float32;
+  base @1 :Float32 = 1.75;
+  allowedLength @2 :UInt32 = 2;
+  range @3 :UInt32;
+  breakers @4 :List(Text);
+}
 struct Sampling {
   temperature @0 :Float32;
   topK @1 :UInt32;
   topP @2 :Float32;
   minP @3 :Float32;
   seed @4 :UInt64;
+  typicalP @5 :Float32 = 1;  # what an older peer leaves out is off
+  repetitionPenalty @6 :Float32 = 1;
+  presencePenalty @7 :Float32;
+  frequencyPenalty @8 :Float32;
+  tokensMin @9 :UInt32;
+  logitBias @10 :List(LogitBias);
+  dry @11 :Dry;
 }
 
+struct Grammar { kind @0 :UInt8; text @1 :Text; }
 struct Request {
   key @0 :StreamKey;
   model @1 :UInt64;
@@ -36,6 +52,7 @@ struct Request {
   supersedes @13 :Text;
   promptOnly @14 :Bool;
   adapter @15 :Text;
+  grammar @16 :Grammar;
 }
 
 struct TopEntry { token @0 :Int32; logprob @1 :Float32; }
@@ -400,6 +417,7 @@ struct Submit {
   supersedes @19 :Text;
   promptOnly @20 :Bool;
   adapter @21 :Text;
+  grammar @22 :Grammar;
 }
 
 struct Accepted {

@@ -62,13 +62,19 @@ struct Fields<T> {
 SPILLWAY_WIRE(StreamKey, SPILLWAY_F(tenant, Tenant), SPILLWAY_F(request, Request));
 SPILLWAY_WIRE(Epoch, SPILLWAY_F(owner, Owner), SPILLWAY_F(counter, Counter));
 SPILLWAY_WIRE(ReplicaRef, SPILLWAY_F(node, Node), SPILLWAY_F(index, Index));
+SPILLWAY_WIRE(LogitBias, SPILLWAY_F(token, Token), SPILLWAY_F(value, Value));
+SPILLWAY_WIRE(Dry, SPILLWAY_F(multiplier, Multiplier), SPILLWAY_F(base, Base), SPILLWAY_F(allowed_length, AllowedLength),
+              SPILLWAY_F(range, Range), SPILLWAY_F(breakers, Breakers));
 SPILLWAY_WIRE(Sampling, SPILLWAY_F(temperature, Temperature), SPILLWAY_F(top_k, TopK), SPILLWAY_F(top_p, TopP), SPILLWAY_F(min_p, MinP),
-              SPILLWAY_F(seed, Seed));
+              SPILLWAY_F(seed, Seed), SPILLWAY_F(typical_p, TypicalP), SPILLWAY_F(repetition_penalty, RepetitionPenalty),
+              SPILLWAY_F(presence_penalty, PresencePenalty), SPILLWAY_F(frequency_penalty, FrequencyPenalty),
+              SPILLWAY_F(tokens_min, TokensMin), SPILLWAY_F(logit_bias, LogitBias), SPILLWAY_F(dry, Dry));
+SPILLWAY_WIRE(Grammar, SPILLWAY_F(kind, Kind), SPILLWAY_F(text, Text));
 SPILLWAY_WIRE(Request, SPILLWAY_F(key, Key), SPILLWAY_F(model, Model), SPILLWAY_F(prompt, Prompt), SPILLWAY_F(choices, Choices),
               SPILLWAY_F(tokens_max, TokensMax), SPILLWAY_F(sampling, Sampling), SPILLWAY_F(stop, Stop), SPILLWAY_F(ignore_eos, IgnoreEos),
               SPILLWAY_F(logprobs, Logprobs), SPILLWAY_F(service_class, ServiceClass), SPILLWAY_F(required, Required),
               SPILLWAY_F(salt, Salt), SPILLWAY_F(traceparent, Traceparent), SPILLWAY_F(supersedes, Supersedes),
-              SPILLWAY_F(prompt_only, PromptOnly), SPILLWAY_F(adapter, Adapter));
+              SPILLWAY_F(prompt_only, PromptOnly), SPILLWAY_F(adapter, Adapter), SPILLWAY_F(grammar, Grammar));
 SPILLWAY_WIRE(TokenOut, SPILLWAY_F(token, Token), SPILLWAY_F(is_end, IsEnd), SPILLWAY_F(finish, Finish), SPILLWAY_F(logprob, Logprob),
               SPILLWAY_F(top, Top));
 SPILLWAY_WIRE(PageHeader, SPILLWAY_F(version, Version), SPILLWAY_F(format, Format), SPILLWAY_F(group, Group),

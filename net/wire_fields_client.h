@@ -18,7 +18,7 @@ SPILLWAY_WIRE(Submit, SPILLWAY_F(request, Request), SPILLWAY_F(model, Model), SP
               SPILLWAY_F(logprobs, Logprobs), SPILLWAY_F(service_class, ServiceClass), SPILLWAY_F(deadline, Deadline),
               SPILLWAY_F(required, Required), SPILLWAY_F(traceparent, Traceparent), SPILLWAY_F(resumed, Resumed),
               SPILLWAY_F(resume, Resume), SPILLWAY_F(supersedes, Supersedes), SPILLWAY_F(prompt_only, PromptOnly),
-              SPILLWAY_F(adapter, Adapter));
+              SPILLWAY_F(adapter, Adapter), SPILLWAY_F(grammar, Grammar));
 SPILLWAY_WIRE(Accepted, SPILLWAY_F(request, Request), SPILLWAY_F(seed, Seed), SPILLWAY_F(weights_digest, WeightsDigest),
               SPILLWAY_F(numerics_id, NumericsId), SPILLWAY_F(isa, Isa), SPILLWAY_F(prompt, Prompt), SPILLWAY_F(tokens_max, TokensMax),
               SPILLWAY_F(rungs, Rungs), SPILLWAY_F(pressure, Pressure), SPILLWAY_F(model, Model));

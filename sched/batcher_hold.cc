@@ -7,8 +7,6 @@
 /// Preemption by moving away: the victim keeps its blocks for a moment, and its owner decides.
 namespace spillway::sched {
 
-using core::block_tokens;
-
 namespace {
 
 constexpr std::int64_t window = 10;  // seconds of released_

@@ -370,9 +370,7 @@ void BatcherState::emit_item(BatchStream& s, std::uint32_t choice, std::uint32_t
   item.sequence = c.sequence;
   item.first_position = c.computed;
   const auto& prompt = s.request->prompt;
-  const auto at = [](const std::vector<core::TokenId>& tokens, std::uint32_t index) {
-    return tokens.begin() + static_cast<std::ptrdiff_t>(index);
-  };
+  const auto at = [](const auto& tokens, std::uint32_t index) { return tokens.begin() + static_cast<std::ptrdiff_t>(index); };
   if (c.computed < s.prompt()) item.tokens.assign(at(prompt, c.computed), at(prompt, std::min(end, s.prompt())));
   if (end > s.prompt())
     item.tokens.insert(item.tokens.end(), at(c.tokens, std::max(c.computed, s.prompt()) - s.prompt()), at(c.tokens, end - s.prompt()));

@@ -14,9 +14,9 @@ namespace {
 std::string feature_text(std::uint64_t bits) {
   unsigned bit = 0;
   while ((bits >> bit & 1U) == 0) ++bit;
-  constexpr std::string_view names[] = {"seeded_sampling", "forks", "stop_strings"};
+  const auto name = core::to_string(static_cast<core::Feature>(1ULL << bit));
   std::string text = "feature bit " + std::to_string(bit);
-  if (bit < std::size(names)) text += " (" + std::string(names[bit]) + ")";
+  if (!name.empty()) text += " (" + std::string(name) + ")";
   return text;
 }
 

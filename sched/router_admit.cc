@@ -25,12 +25,12 @@ std::string text(std::uint64_t value) {
 }
 
 std::string feature_names(std::uint64_t bits) {
-  static constexpr std::array<std::string_view, 3> names{"seeded_sampling", "forks", "stop_strings"};
   std::string all;
   for (std::uint32_t bit = 0; bit < 64; ++bit) {
     if ((bits >> bit & 1U) == 0) continue;
     if (!all.empty()) all += ", ";
-    all += bit < names.size() ? std::string(names[bit]) : "feature bit " + text(bit);
+    const auto name = core::to_string(static_cast<core::Feature>(1ULL << bit));
+    all += name.empty() ? "feature bit " + text(bit) : std::string(name);
   }
   return all;
 }
@@ -303,7 +303,7 @@ void RouterState::attach(RouterStream& s, const RouterCore::Admit& admit, Instan
   if (admit.resumed) sampling.seed = admit.resume.seed;
   const bool same = mine.prompt == theirs.prompt && mine.choices == theirs.choices && mine.model == theirs.model &&
                     mine.stop == theirs.stop && mine.sampling == sampling && mine.prompt_only == theirs.prompt_only &&
-                    mine.adapter == theirs.adapter;
+                    mine.adapter == theirs.adapter && mine.grammar == theirs.grammar;
   if (!same) {
     out.emplace_back(RouterCore::ToClient{admit.client, s.key,
                                           core::Failed{s.key.request, Errc::already_exists, "another request runs under this id", {}}});

@@ -159,7 +159,7 @@ class RouterCore {
   /// The prompt for another model, which the tenant's ladder may come to.
   struct Alternative {
     core::ModelId model;
-    std::vector<core::TokenId> prompt;
+    core::TokenList prompt;
 
     template <class Self, class V>
     static void visit(Self& s, V&& v) {

@@ -24,6 +24,25 @@ core::Duration bounded(std::chrono::milliseconds wait) {
   return std::clamp(wait, -longest, longest);
 }
 
+namespace {
+
+core::Sampling to_sampling(const Request& request) {
+  core::Sampling sampling{request.temperature, request.top_k, request.top_p, request.min_p, request.seed.value_or(0)};
+  sampling.typical_p = request.typical_p;
+  sampling.repetition_penalty = request.repetition_penalty;
+  sampling.presence_penalty = request.presence_penalty;
+  sampling.frequency_penalty = request.frequency_penalty;
+  sampling.tokens_min = request.min_tokens;
+  for (const auto& bias : request.logit_bias) sampling.logit_bias.push_back({bias.token, bias.value});
+  // Without DRY its other fields say nothing and stay as they are by default: requests that ask for the same are equal.
+  if (request.dry_multiplier != 0.0F) {
+    sampling.dry = {request.dry_multiplier, request.dry_base, request.dry_allowed_length, request.dry_range, request.dry_sequence_breakers};
+  }
+  return sampling;
+}
+
+}  // namespace
+
 Result<core::Submit> to_submit(const Request& request) {
   core::Submit submit;
   if (request.request_id.empty()) {
@@ -43,7 +62,7 @@ Result<core::Submit> to_submit(const Request& request) {
   }
   submit.choices = request.n;
   submit.tokens_max = request.max_tokens;
-  submit.sampling = {request.temperature, request.top_k, request.top_p, request.min_p, request.seed.value_or(0)};
+  submit.sampling = to_sampling(request);
   submit.seed_set = request.seed.has_value();
   submit.stop = request.stop;
   submit.ignore_eos = request.ignore_eos;
@@ -54,6 +73,11 @@ Result<core::Submit> to_submit(const Request& request) {
   submit.supersedes = request.supersedes;
   submit.prompt_only = request.prompt_only;
   submit.adapter = request.adapter;
+  if (request.grammar.json_object) submit.grammar = {core::GrammarKind::json_object, {}};
+  if (!request.grammar.gbnf.empty()) submit.grammar = {core::GrammarKind::gbnf, request.grammar.gbnf};
+  if (!request.grammar.json_schema.empty()) submit.grammar = {core::GrammarKind::json_schema, request.grammar.json_schema};
+  if (int{request.grammar.json_object} + int{!request.grammar.gbnf.empty()} + int{!request.grammar.json_schema.empty()} > 1)
+    return Error{Code::bad_argument, "grammar: more than one of gbnf, json_schema and json_object is set: ask for one", {}};
   if (request.n == 0) return Error{Code::bad_argument, "n = 0: ask for at least one choice", {}};
   if (request.n > 4096) return Error{Code::bad_argument, "n = " + std::to_string(request.n) + ": want at most 4096", {}};
   return submit;

@@ -325,7 +325,7 @@ void Session::on(const core::Accepted& accepted) {
   stream->result.seed = accepted.seed;
   stream->result.numerics_id = accepted.numerics_id;
   stream->result.isa = accepted.isa;
-  if (!accepted.prompt.empty()) stream->result.prompt_tokens = accepted.prompt;
+  if (!accepted.prompt.empty()) stream->result.prompt_tokens = accepted.prompt.vector();
   if (!accepted.rungs.empty()) {
     stream->result.rungs = accepted.rungs;
     stream->result.pressure = std::string(core::to_string(accepted.pressure));

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 
 #include "sim/cluster_state.h"
 
@@ -67,6 +68,12 @@ void Cluster::State::submit(std::uint64_t index, bool again) {
   ask();
 }
 
+/// Nobody reads the tokens of a prompt here, so all prompts are beginnings of one list.
+core::TokenList Cluster::State::some_prompt(std::uint32_t tokens) {
+  if (prompt_.size() < tokens) prompt_ = std::vector<core::TokenId>(std::bit_ceil(tokens));
+  return prompt_.first(tokens);
+}
+
 /// The request reaches the router.
 void Cluster::State::admit(std::uint64_t index, bool again, std::uint32_t n) {
   SimClient& client = clients_[index];
@@ -76,7 +83,7 @@ void Cluster::State::admit(std::uint64_t index, bool again, std::uint32_t n) {
   auto request = std::make_shared<core::Request>();
   request->key = {core::tenant_id(source_->tenants().at(asked.tenant)), core::RequestId{{1, index}}};
   request->model = models_[asked.model];
-  request->prompt.assign(asked.input_tokens, 0);
+  request->prompt = some_prompt(asked.input_tokens);
   request->tokens_max = asked.output_tokens;
   request->prompt_only = asked.output_tokens == 0;
   request->sampling.seed = index * seed_step + 1;

@@ -208,6 +208,7 @@ struct Cluster::State {
   // cluster_clients.cc
   void arrive();
   void submit(std::uint64_t index, bool again);
+  core::TokenList some_prompt(std::uint32_t tokens);
   void admit(std::uint64_t index, bool again, std::uint32_t n);
   /// When the client sees what its router says now.
   std::int64_t seen_ns() const { return (now_ + plan_.network.client_latency - origin_).count(); }
@@ -280,6 +281,7 @@ struct Cluster::State {
   std::uint64_t arrived_ = 0;
   std::uint64_t open_ = 0;
   std::vector<core::BlockName> names_;  // scratch
+  core::TokenList prompt_;              // the longest so far
   std::uint32_t arrivals_sampled_ = 0;
   NameTable rungs_;
 

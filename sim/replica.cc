@@ -104,7 +104,7 @@ void Replica::prepare(const ServedWorkload& workload, std::span<const core::Dura
     const auto& item = workload.items[i];
     auto request = std::make_shared<core::Request>();
     request->key = {core::TenantId{1}, id_of(i)};
-    request->prompt.assign(item.input_tokens, any_token);
+    request->prompt = std::vector<core::TokenId>(item.input_tokens, any_token);
     request->tokens_max = item.output_tokens;
     request->ignore_eos = true;
     request->service_class = core::ServiceClass::live;

@@ -62,6 +62,7 @@ const std::map<std::string, std::string> kernel_exceptions = {
     {"kernels/encode_blocks.h", "done once, by models convert"},
     {"kernels/float16.h", "conversion of single values; measured in the operations that use it"},
     {"kernels/pack.h", "done once while loading"},
+    {"kernels/pack_blocks.h", "done once while loading"},
 };
 
 const std::vector<SourceFile>& tree() {

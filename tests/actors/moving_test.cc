@@ -36,6 +36,10 @@ core::Submit request(int kind, std::uint32_t prompt_tokens = 40) {
     submit.choices = 3;
     submit.sampling.temperature = 0.8F;
     submit.sampling.seed = 99;
+    submit.sampling.typical_p = 0.9F;
+    submit.sampling.repetition_penalty = 1.1F;
+    submit.sampling.logit_bias = {{300, -1.0F}};
+    submit.sampling.dry = {0.8F, 1.75F, 2, 64, {"\n"}};
     submit.seed_set = true;
   }
   if (kind == 2) submit.stop = {"never to be written by anybody"};

@@ -79,6 +79,21 @@ BOOST_AUTO_TEST_CASE(what_is_over_a_limit_is_refused_with_the_key_of_the_limit) 
   asked.tokens = {1000};
   refused(asked, "prompt token 1000");
   asked = submit();
+  asked.sampling.logit_bias = {{1000, 1.0F}};
+  refused(asked, "logit_bias: token 1000 is outside the vocabulary of 1000");
+  asked = submit();
+  asked.sampling.tokens_min = asked.tokens_max + 1;
+  refused(asked, "min_tokens = 5: want at most max_tokens, 4");
+  asked = submit();
+  asked.sampling.typical_p = 0.0F;
+  refused(asked, "typical_p = 0");
+  asked = submit();
+  asked.grammar = {core::GrammarKind::gbnf, "root ::= other"};
+  refused(asked, "the rule 'other' is asked for and not there");
+  asked = submit();
+  asked.grammar = {core::GrammarKind::json_schema, R"({"not":{}})"};
+  refused(asked, "#/not: this keyword is not offered");
+  asked = submit();
   asked.resumed = true;
   asked.resume.choices = {{{5000}, core::FinishReason::none, {}}};
   refused(asked, "token 5000");
@@ -105,6 +120,22 @@ BOOST_AUTO_TEST_CASE(what_is_over_a_limit_is_refused_with_the_key_of_the_limit) 
   asked.model = "other";
   refused(asked, "'other'", core::Errc::unknown_model);
   BOOST_TEST(!actors::prepare(submit(), made, "nobody").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(what_changes_bytes_is_required_by_its_bit) {
+  const auto made = setup();
+  const auto required = [&](const core::Submit& asked) { return actors::prepare(asked, made, "news")->request->required; };
+  const auto bit = [](core::Feature feature) { return static_cast<std::uint64_t>(feature); };
+  BOOST_TEST(required(submit()) == 0U);
+  auto asked = submit();
+  asked.sampling.presence_penalty = 0.5F;
+  BOOST_TEST(required(asked) == bit(core::Feature::logit_rules));
+  asked = submit();
+  asked.sampling.typical_p = 0.5F;
+  BOOST_TEST(required(asked) == bit(core::Feature::typical_p));
+  asked = submit();
+  asked.grammar.kind = core::GrammarKind::json_object;
+  BOOST_TEST(required(asked) == bit(core::Feature::grammar));
 }
 
 BOOST_AUTO_TEST_CASE(the_prompt_is_made_ready_for_the_models_of_the_tenant_s_ladder) {

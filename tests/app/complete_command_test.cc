@@ -24,6 +24,35 @@ BOOST_AUTO_TEST_CASE(flags_of_a_running_cluster_are_refused_by_name_in_this_proc
   }
 }
 
+BOOST_AUTO_TEST_CASE(sampling_flags_become_fields_or_are_refused_by_name) {
+  GenerateFlags flags;
+  flags.logit_bias = {"42=-1.5", "7=3"};
+  flags.min_tokens = 5;
+  flags.dry_breakers = {";"};
+  const auto made = flags.request();
+  BOOST_REQUIRE(made.has_value());
+  BOOST_REQUIRE(made->logit_bias.size() == 2U);
+  BOOST_TEST(made->logit_bias[0].token == 42);
+  BOOST_TEST(made->logit_bias[0].value == -1.5F);
+  BOOST_TEST(made->min_tokens == 5U);
+  BOOST_TEST((made->dry_sequence_breakers == std::vector<std::string>{";"}));
+  const auto refused = [](const GenerateFlags& wrong, std::string_view part) {
+    const auto request = wrong.request();
+    BOOST_REQUIRE(!request.has_value());
+    BOOST_TEST(request.error().message.find(part) != std::string::npos, request.error().message);
+  };
+  flags.logit_bias = {"x=1"};
+  refused(flags, "--logit-bias x=1: want ID=VALUE");
+  flags.logit_bias = {"1"};
+  refused(flags, "--logit-bias 1: want ID=VALUE");
+  flags.logit_bias.clear();
+  flags.mirostat = "2";
+  refused(flags, "--mirostat is not offered");
+  flags.mirostat.clear();
+  flags.json_schema = "/nonexistent/schema.json";
+  refused(flags, "--json-schema /nonexistent/schema.json");
+}
+
 BOOST_AUTO_TEST_CASE(an_answer_that_ended_with_an_error_is_named) {
   sdk::Completion done;
   done.request_id = "00000000000000000000000000000007";

@@ -277,6 +277,13 @@ BOOST_AUTO_TEST_CASE(sampled_forks_keep_their_bytes_at_every_position) {
   request.n = 3;
   request.temperature = 0.9F;
   request.top_p = 0.95F;
+  request.typical_p = 0.95F;
+  request.repetition_penalty = 1.1F;
+  request.presence_penalty = 0.2F;
+  request.frequency_penalty = 0.1F;
+  request.logit_bias = {{260, 1.0F}, {28, -1.0F}};
+  request.min_tokens = 8;
+  request.dry_multiplier = 0.8F;
   request.seed = 20240717;
   const auto undisturbed = client.complete(request);
   BOOST_REQUIRE(undisturbed.ok());

@@ -30,6 +30,8 @@ template <class T>
 struct IsVector : std::false_type {};
 template <class T>
 struct IsVector<std::vector<T>> : std::true_type {};
+template <>
+struct IsVector<TokenList> : std::true_type {};
 template <class T>
 struct IsPair : std::false_type {};
 template <class A, class B>
@@ -69,6 +71,10 @@ class Filler {
   void fill(T& value) {
     if constexpr (Visitable<T>) {
       T::visit(value, *this);
+    } else if constexpr (std::is_same_v<T, TokenList>) {
+      std::vector<TokenId> tokens;
+      fill(tokens);
+      value = std::move(tokens);
     } else if constexpr (IsVector<T>::value) {
       value.resize(2);
       for (auto& element : value) fill(element);
@@ -143,6 +149,10 @@ class Reader {
   void read(T& value) {
     if constexpr (Visitable<T>) {
       T::visit(value, *this);
+    } else if constexpr (std::is_same_v<T, TokenList>) {
+      std::vector<TokenId> tokens;
+      read(tokens);
+      value = std::move(tokens);
     } else if constexpr (IsVector<T>::value) {
       value.resize(std::stoul(next()));
       for (auto& element : value) read(element);

@@ -31,15 +31,22 @@ BOOST_AUTO_TEST_CASE(finish_reasons_are_those_users_read) {
 
 BOOST_AUTO_TEST_CASE(known_features_are_the_bits_that_are_defined) {
   const std::uint64_t all = static_cast<std::uint64_t>(Feature::seeded_sampling) | static_cast<std::uint64_t>(Feature::forks) |
-                            static_cast<std::uint64_t>(Feature::stop_strings);
+                            static_cast<std::uint64_t>(Feature::stop_strings) | static_cast<std::uint64_t>(Feature::logit_rules) |
+                            static_cast<std::uint64_t>(Feature::typical_p) | static_cast<std::uint64_t>(Feature::grammar);
   BOOST_TEST(known_features == all);
+  std::set<std::string_view> names;
+  for (unsigned bit = 0; bit < 64; ++bit) {
+    const auto name = to_string(static_cast<Feature>(1ULL << bit));
+    BOOST_TEST(name.empty() == ((known_features >> bit & 1U) == 0), "bit " << bit);
+    if (!name.empty()) BOOST_TEST(names.insert(name).second, name);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(visitor_names_each_field_once) {
   std::set<std::string> names;
   const Request request;
   Request::visit(request, [&](const char* name, const auto&) { BOOST_TEST(names.insert(name).second, name); });
-  BOOST_TEST(names.size() == 16U);
+  BOOST_TEST(names.size() == 17U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

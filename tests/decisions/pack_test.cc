@@ -48,7 +48,8 @@ struct FitEnums {
   void operator()(const char*, T& value) {
     if constexpr (Visited<T>) T::visit(value, *this);
     else if constexpr (std::is_enum_v<T>) value = std::min(value, core::enum_max<T>);
-    else if constexpr (is_vector<T>) std::for_each(value.begin(), value.end(), [this](auto& element) { (*this)("", element); });
+    else if constexpr (is_vector<T> && !std::is_same_v<T, core::TokenList>)
+      std::for_each(value.begin(), value.end(), [this](auto& element) { (*this)("", element); });
   }
 };
 

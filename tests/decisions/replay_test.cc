@@ -65,7 +65,7 @@ struct OneStream {
     admit.request = std::make_shared<core::Request>();
     admit.request->key = {core::tenant_id("t"), {{1, 1}}};
     admit.request->model = model;
-    admit.request->prompt.assign(40, 5);
+    admit.request->prompt = std::vector<core::TokenId>(40, 5);
     admit.request->tokens_max = 20;
     admit.deadline = seconds(20);
     take<router::Admit>(admit);  // 7

@@ -12,21 +12,18 @@ using namespace spillway::kernels::testing;
 using spillway::core::Bytes;
 using spillway::core::Errc;
 
-namespace {
-constexpr WeightType all_types[] = {WeightType::f32, WeightType::f16, WeightType::q4_1, WeightType::q8_0};
-}
-
 BOOST_AUTO_TEST_SUITE(pack_suite)
 
 BOOST_AUTO_TEST_CASE(rows_come_back_as_the_file_has_them) {
   ThreadPool pool{2};
   std::size_t elements = 0;
-  for (const auto type : all_types)
+  for (const auto type : all_weight_types())
     for (const auto fill : {Fill::ordinary, Fill::extreme})
       for (const std::size_t rows : {1, 16, 19, 64})
-        for (const std::size_t k : {32, 96, 576}) {
+        for (const std::size_t size : {32, 96, 576}) {
+          const auto k = whole_blocks(type, size);
           auto raw = random_tensor(type, rows, k, fill, 77);
-          const auto file = raw;
+          const auto values = dequantized(type, raw);
           raw.insert(raw.begin(), std::byte{1});  // an odd address
           const auto w = PackedMatrix::pack(type, Bytes{raw}.subspan(1), rows, k, rows == 64 ? &pool : nullptr);
           BOOST_REQUIRE(w);
@@ -36,24 +33,24 @@ BOOST_AUTO_TEST_CASE(rows_come_back_as_the_file_has_them) {
           std::vector<float> out(k);
           for (std::size_t row = 0; row < rows; ++row) {
             w->dequantize_row(row, out.data());
-            for (std::size_t i = 0; i < k; ++i, ++elements) {
-              const auto e = element(type, file, k, row, i);
-              const float product = e.d * e.code;
-              BOOST_REQUIRE(same(out[i], takes_quantized(type) && type == WeightType::q4_1 ? product + e.m : product));
-            }
+            for (std::size_t i = 0; i < k; ++i, ++elements) BOOST_REQUIRE(same(out[i], values[row * k + i]));
           }
         }
   BOOST_TEST_MESSAGE("elements compared: " << elements);
 }
 
-BOOST_AUTO_TEST_CASE(packing_costs_the_file_size_but_for_the_last_rows) {
-  for (const auto type : all_types) {
+BOOST_AUTO_TEST_CASE(packing_costs_the_file_size_but_for_what_is_expanded) {
+  for (const auto type : all_weight_types()) {
     const std::size_t rows = 64;
-    const std::size_t k = 576;
+    const std::size_t k = 1536;
     const auto raw = random_tensor(type, rows, k, Fill::ordinary, 1);
     const auto w = PackedMatrix::pack(type, raw, rows, k, nullptr);
     BOOST_REQUIRE(w);
-    BOOST_TEST(w->bytes() == raw.size());
+    // Bytes more for 256 elements: sub-scales of six bits as bytes, base-3 digits as two bits.
+    const std::size_t more = type == WeightType::q3_k || type == WeightType::q4_k || type == WeightType::q5_k ? 4
+                             : type == WeightType::tq1_0                                                      ? 12
+                                                                                                              : 0;
+    BOOST_TEST(w->bytes() == raw.size() + rows * k / 256 * more, to_string(type));
   }
 }
 
@@ -65,15 +62,16 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_packed_is_refused_by_name) {
     BOOST_TEST(w.error().message.find(word) != std::string::npos, w.error().message);
   };
   const auto huge = std::numeric_limits<std::size_t>::max();
-  for (const auto type : all_types) {
-    auto raw = random_tensor(type, 20, 64, Fill::ordinary, 2);
-    refused(type, Bytes{raw}.first(raw.size() - 1), 20, 64, "does not fit");
-    refused(type, raw, 21, 64, "does not fit");
-    refused(type, raw, 0, 64, "does not fit");
+  for (const auto type : all_weight_types()) {
+    auto raw = random_tensor(type, 20, 256, Fill::ordinary, 2);
+    refused(type, Bytes{raw}.first(raw.size() - 1), 20, 256, "does not fit");
+    refused(type, raw, 21, 256, "does not fit");
+    refused(type, raw, 0, 256, "does not fit");
     refused(type, {}, 20, 0, "does not fit");
-    refused(type, raw, huge / 2, 64, "does not fit");
-    if (takes_quantized(type)) refused(type, raw, 20, 48, "whole blocks");
-    refused(type, raw, 20, huge / 32 * 32, "does not fit");
+    refused(type, raw, huge / 2, 256, "does not fit");
+    const std::size_t elements = block_type(type).elements;
+    if (elements > 1) refused(type, raw, 20, 256 + elements / 2, "whole blocks of " + std::to_string(elements) + " elements");
+    refused(type, raw, 20, huge / 256 * 256, "does not fit");
   }
 }
 
@@ -97,6 +95,42 @@ BOOST_AUTO_TEST_CASE(a_value_that_is_not_finite_is_refused_with_its_row) {
     const auto w = PackedMatrix::pack(c.type, raw, 40, 64, &pool);
     BOOST_REQUIRE(!w);
     BOOST_TEST(w.error().message.find("row 17") != std::string::npos, w.error().message);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(every_scale_and_minimum_is_looked_at) {
+  const auto refused = [](WeightType type, const spillway::core::ByteVector& raw, std::size_t k) {
+    const auto w = PackedMatrix::pack(type, raw, 20, k, nullptr);
+    BOOST_REQUIRE(!w);
+    BOOST_TEST(w.error().message.find("row 17 has a value that is not finite") != std::string::npos, w.error().message);
+  };
+  const std::size_t k = 768;
+  for (const auto type : all_weight_types()) {
+    const auto raw = random_tensor(type, 20, k, Fill::ordinary, 2);
+    const auto row = 17 * *row_bytes(type, k);
+    const auto bytes = block_type(type).bytes;
+    const auto last = row + *row_bytes(type, k) - bytes;
+    for (const auto block : {row, row + bytes, last})
+      if (const auto* at = places_of(type)) {
+        for (const auto half : {at->d, at->m})
+          for (const std::uint16_t value : {0x7c00, 0xfc00, 0x7e01}) {
+            auto bad = raw;
+            set_u16(&bad[block + (half == 0 ? at->d : half)], value);
+            refused(type, bad, k);
+          }
+      } else if (type == WeightType::mxfp4) {
+        for (const unsigned exponent : {253U, 254U, 255U}) {  // 12 times 2^(e - 128) is no f32
+          auto bad = raw;
+          bad[block] = static_cast<std::byte>(exponent);
+          refused(type, bad, k);
+        }
+      } else if (type == WeightType::bf16) {
+        for (const std::uint16_t value : {0x7f80, 0xff80, 0x7fc0}) {
+          auto bad = raw;
+          set_u16(&bad[block], value);
+          refused(type, bad, k);
+        }
+      }
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,28 @@ std::shared_ptr<core::Request> make_request(std::size_t prompt, std::uint32_t to
   return request;
 }
 
+/// The same with every sampler and every rule on the logits.
+std::shared_ptr<core::Request> with_every_sampler(std::shared_ptr<core::Request> request) {
+  auto& s = request->sampling;
+  s.temperature = 0.9F;
+  s.top_k = 60;
+  s.top_p = 0.95F;
+  s.min_p = 0.001F;
+  s.typical_p = 0.9F;
+  s.repetition_penalty = 1.2F;
+  s.presence_penalty = 0.3F;
+  s.frequency_penalty = 0.2F;
+  s.tokens_min = 10;
+  s.logit_bias = {{5, 1.5F}, {100, -2.0F}};
+  s.dry = {0.8F, 1.75F, 1, 64, {"\n", "*"}};
+  return request;
+}
+
+std::shared_ptr<core::Request> with_grammar(std::shared_ptr<core::Request> request) {
+  request->grammar = {core::GrammarKind::gbnf, "root ::= line+\nline ::= [a-z \u00e9]{1,6} (\"(\" line \")\")? \"\\n\""};
+  return request;
+}
+
 std::unique_ptr<model::CpuDevice> make_device(unsigned threads, std::optional<Isa> isa = {},
                                               core::PageFormat format = core::PageFormat::raw16) {
   static const std::string path = model::test::write_tiny_model({});
@@ -60,7 +83,7 @@ class Neighbours {
     for (std::size_t i = 0; i < neighbours_.size(); ++i) {
       auto& n = neighbours_[i];
       if (n.tokens.empty()) {
-        n.tokens = n.request->prompt;
+        n.tokens = n.request->prompt.vector();
         plan.opens.push_back({n.id, n.request, 0, {}});
       }
       if (n.tokens.size() >= 64) n.tokens.resize(n.request->prompt.size()), n.from = 0;  // from the beginning
@@ -146,6 +169,9 @@ BOOST_AUTO_TEST_CASE(same_bits_by_every_road) {
   const auto want_sampled = drive(*make_device(1, Isa::scalar), sampled_request, {});
   BOOST_REQUIRE(want.size() == 14U);
   BOOST_TEST((model::test::tokens_of(want) != model::test::tokens_of(want_sampled)));
+  const auto ruled_request = with_grammar(with_every_sampler(make_request(prompt, 14, 3)));
+  const auto want_ruled = drive(*make_device(1, Isa::scalar), ruled_request, {});
+  BOOST_REQUIRE(want_ruled.size() == 14U);
   kernels::reset_kernel_counts();
   int roads = 0;
   for (const auto isa : {Isa::scalar, Isa::avx2, Isa::avx512}) {
@@ -161,7 +187,8 @@ BOOST_AUTO_TEST_CASE(same_bits_by_every_road) {
             ++roads;
           }
           BOOST_TEST((drive(*as, sampled_request, {.chunk = chunk, .first_block = 30, .stride = 3}) == want_sampled));
-          ++roads;
+          BOOST_TEST((drive(*as, ruled_request, {.chunk = chunk}) == want_ruled));
+          roads += 2;
         }
       }
     }
@@ -214,18 +241,82 @@ BOOST_AUTO_TEST_CASE(a_stream_goes_on_with_carried_pages) {
   for (const auto format : {core::PageFormat::raw32, core::PageFormat::raw16}) {
     auto source = make_device(2, {}, format);
     auto target = make_device(1, {}, format);
-    const auto request = make_request(270, 20, 3, 0.8F);
-    const auto whole = drive(*source, request, {});
-    BOOST_REQUIRE(whole.size() == 20U);
-    for (const std::uint32_t at : {1U, 2U, 9U, 19U}) {
-      const std::vector<core::TokenOut> before(whole.begin(), whole.begin() + at);
-      const Drive there{.answer = model::test::tokens_of(before), .from = 270 + at - 1, .first_block = 60, .stride = 2};
-      carry(*source, {}, *target, there, there.from);
-      auto outs = drive(*target, request, there);
-      outs.insert(outs.begin(), before.begin(), before.end());
-      BOOST_TEST((outs == whole));
+    const auto plain = make_request(270, 20, 3, 0.8F);
+    const auto ruled = with_every_sampler(make_request(270, 20, 4));
+    const auto written = with_grammar(with_every_sampler(make_request(270, 20, 5)));
+    for (const auto& request : {plain, ruled, written}) {
+      const auto whole = drive(*source, request, {});
+      BOOST_REQUIRE(whole.size() == 20U);
+      for (const std::uint32_t at : {1U, 2U, 5U, 9U, 14U, 19U}) {
+        const std::vector<core::TokenOut> before(whole.begin(), whole.begin() + at);
+        const Drive there{.answer = model::test::tokens_of(before), .from = 270 + at - 1, .first_block = 60, .stride = 2};
+        carry(*source, {}, *target, there, there.from);
+        auto outs = drive(*target, request, there);
+        outs.insert(outs.begin(), before.begin(), before.end());
+        BOOST_TEST((outs == whole));
+      }
     }
   }
+}
+
+BOOST_AUTO_TEST_CASE(each_rule_changes_what_is_drawn_and_nothing_of_the_log_probabilities) {
+  auto device = make_device(1);
+  const auto request = make_request(40, 24, 8, 0.9F);
+  const auto plain = drive(*device, request, {});
+  const std::vector<std::function<void(core::Sampling&)>> rules = {
+      [](auto& s) { s.typical_p = 0.2F; },           [](auto& s) { s.repetition_penalty = 2.0F; },
+      [](auto& s) { s.presence_penalty = 2.0F; },    [](auto& s) { s.frequency_penalty = 2.0F; },
+      [](auto& s) { s.logit_bias = {{70, 20.0F}}; }, [](auto& s) { s.dry = {5.0F, 2.0F, 0, 0, {}}; }};
+  std::size_t changed = 0;
+  for (const auto& rule : rules) {
+    auto asked = std::make_shared<core::Request>(*request);
+    rule(asked->sampling);
+    const auto outs = drive(*device, asked, {});
+    changed += model::test::tokens_of(outs) != model::test::tokens_of(plain) ? 1 : 0;
+    // Up to the first other token both saw the same logits.
+    for (std::size_t i = 0; i < outs.size(); ++i) {
+      BOOST_TEST((outs[i].top == plain[i].top));
+      if (outs[i].token != plain[i].token) break;
+    }
+  }
+  BOOST_TEST(changed >= 5U);
+}
+
+BOOST_AUTO_TEST_CASE(answers_are_texts_of_their_grammar) {
+  auto device = make_device(2);
+  const auto& tokenizer = *device->tokenizer();
+  int ended = 0;
+  for (std::uint32_t seed = 0; seed < 20; ++seed) {
+    auto request = with_grammar(make_request(20, 120, seed, 1.2F));
+    request->ignore_eos = false;
+    request->sampling.logit_bias = {{2, 3.0F}};  // the end token, which a random model draws seldom
+    const auto automaton = model::compile_grammar(request->grammar);
+    BOOST_REQUIRE(automaton.has_value());
+    model::GrammarMatcher matcher(*automaton);
+    const auto outs = drive(*device, request, {});
+    for (const auto& out : outs) {
+      BOOST_TEST((out.finish != core::FinishReason::error));
+      if (out.is_end) {
+        BOOST_TEST(matcher.can_end());
+        ++ended;
+      } else {
+        BOOST_REQUIRE(!tokenizer.piece(out.token).empty());
+        BOOST_REQUIRE(matcher.accept(tokenizer.piece(out.token)));
+      }
+    }
+  }
+  BOOST_TEST_MESSAGE(ended << " of 20 answers came to their ends");
+  BOOST_TEST(ended >= 5);
+}
+
+BOOST_AUTO_TEST_CASE(a_grammar_that_does_not_compile_ends_the_answer_with_an_error) {
+  auto device = make_device(1);
+  auto request = make_request(20, 40, 1);
+  request->grammar = {core::GrammarKind::gbnf, "root ::= root \"a\" | \"b\""};  // a router would have refused it
+  const auto outs = drive(*device, request, {});
+  BOOST_REQUIRE(outs.size() == 1U);
+  BOOST_TEST((outs[0].finish == core::FinishReason::error));
+  BOOST_TEST(outs[0].is_end);
 }
 
 BOOST_AUTO_TEST_CASE(the_page_format_and_every_page_matter) {
@@ -251,7 +342,7 @@ BOOST_AUTO_TEST_CASE(choices_fork_from_one_prompt_by_copy_on_write) {
 
   // One prefill into blocks 0, 1, 2; the growing page 2 is copied for the second and third choice.
   core::StepPlan plan;
-  core::StepItem prefill{core::SequenceId{1}, 0, request->prompt, {0, 1, 2}, {}, {}};
+  core::StepItem prefill{core::SequenceId{1}, 0, request->prompt.vector(), {0, 1, 2}, {}, {}};
   std::vector<std::vector<core::BlockId>> blocks{{0, 1, 2}, {0, 1, 50}, {0, 1, 51}};
   for (std::uint32_t choice = 0; choice < 3; ++choice) {
     plan.opens.push_back({core::SequenceId{choice + 1}, request, choice, {}});

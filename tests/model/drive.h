@@ -37,7 +37,7 @@ inline std::vector<core::BlockId> block_table(std::size_t tokens, const Drive& h
 /// Prefill in chunks, then one token a step until the choice ends (or `stop_after`).
 inline std::vector<core::TokenOut> drive(Device& device, const std::shared_ptr<core::Request>& request, const Drive& how) {
   constexpr core::SequenceId sequence{1};
-  std::vector<core::TokenId> tokens = request->prompt;
+  std::vector<core::TokenId> tokens = request->prompt.vector();
   tokens.insert(tokens.end(), how.answer.begin(), how.answer.end());
   std::vector<core::TokenOut> outs;
   std::uint32_t from = how.from;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <numeric>
@@ -27,12 +28,10 @@ constexpr double tolerance = 1e-4;
 
 std::unique_ptr<model::CpuDevice> open(const boost::json::object& document, unsigned threads = 2, std::optional<Isa> isa = {},
                                        core::PageFormat format = core::PageFormat::raw32) {
-  auto device = model::CpuDevice::make({.path = model::test::write_reference(document),
-                                        .page_format = format,
-                                        .blocks = 160,
-                                        .threads = threads,
-                                        .isa = isa,
-                                        .step_rows_max = 1024});
+  const auto path = model::test::write_reference(document);
+  auto device =
+      model::CpuDevice::make({.path = path, .page_format = format, .blocks = 160, .threads = threads, .isa = isa, .step_rows_max = 1024});
+  std::filesystem::remove(path);
   BOOST_REQUIRE_MESSAGE(device.has_value(), (device ? "" : device.error().message));
   return std::move(*device);
 }
@@ -173,6 +172,19 @@ BOOST_AUTO_TEST_CASE(each_fact_of_an_architecture_is_seen) {
     least = std::min(least, difference);
   }
   BOOST_TEST_MESSAGE(std::size(mutants) << " changed facts, the faintest moves a logit by " << least);
+}
+
+BOOST_AUTO_TEST_CASE(a_scale_beside_a_matrix_multiplies_its_products) {
+  const auto reference = model::test::read_reference("llama");
+  auto doubled = reference.document;
+  for (auto& entry : doubled.at("tensors").as_array())
+    if (auto& tensor = entry.as_array(); model::test::text_of(tensor[0]) == "blk.1.ffn_down.weight")
+      tensor[2] = 2 * tensor[2].to_number<double>();
+  auto scaled = reference.document;
+  scaled.at("tensors").as_array().push_back({"blk.1.ffn_down.scale", boost::json::array{1}, 0.0, 2.0});
+  const double difference = worst(reference, scaled);
+  BOOST_TEST(difference == worst(reference, doubled));
+  BOOST_TEST(difference > tolerance);
 }
 
 BOOST_AUTO_TEST_CASE(same_bits_by_every_road) {

@@ -19,7 +19,9 @@ std::unique_ptr<model::PacedDevice> make_device(std::uint32_t blocks = 64) {
 
 std::shared_ptr<core::Request> make_request(std::uint32_t prompt_tokens, std::uint32_t tokens_max) {
   auto request = std::make_shared<core::Request>();
-  for (std::uint32_t i = 0; i < prompt_tokens; ++i) request->prompt.push_back(static_cast<core::TokenId>(3 + i * 7 % 200));
+  std::vector<core::TokenId> prompt;
+  for (std::uint32_t i = 0; i < prompt_tokens; ++i) prompt.push_back(static_cast<core::TokenId>(3 + i * 7 % 200));
+  request->prompt = std::move(prompt);
   request->tokens_max = tokens_max;
   return request;
 }
@@ -34,7 +36,7 @@ std::vector<core::BlockId> table(std::size_t tokens, core::BlockId shift) {
 /// Rows [from, tokens.size()) in chunks, then one token a step until the choice ends.
 std::vector<core::TokenOut> run(model::Device& device, const std::shared_ptr<core::Request>& request, std::vector<core::TokenId> answer,
                                 std::size_t from, std::size_t chunk, core::BlockId shift, std::uint32_t choice = 0) {
-  std::vector<core::TokenId> tokens = request->prompt;
+  std::vector<core::TokenId> tokens = request->prompt.vector();
   tokens.insert(tokens.end(), answer.begin(), answer.end());
   core::StepPlan open;
   open.opens.push_back({SequenceId{1}, request, choice, answer});
@@ -128,6 +130,12 @@ BOOST_AUTO_TEST_CASE(paced_sampling_mixes_seed_and_choice_only_when_it_samples) 
   BOOST_TEST(ids(run(*device, request, {}, 0, 64, 0, 0)) != first);
 }
 
+BOOST_AUTO_TEST_CASE(paced_words_follow_no_grammar_and_it_says_so) {
+  const auto features = make_device()->info().features;
+  BOOST_TEST((features & static_cast<std::uint64_t>(core::Feature::grammar)) == 0U);
+  BOOST_TEST((features & static_cast<std::uint64_t>(core::Feature::logit_rules)) != 0U);
+}
+
 BOOST_AUTO_TEST_CASE(paced_stop_string_ends_a_choice_and_is_found_again_after_a_replay) {
   const auto request = make_request(20, 30);
   auto device = make_device();
@@ -155,7 +163,7 @@ BOOST_AUTO_TEST_CASE(paced_step_tells_its_time_by_the_cost_table) {
   const auto request = make_request(20, 2);
   core::StepPlan plan;
   plan.opens.push_back({SequenceId{1}, request, 0, {}});
-  plan.items.push_back({SequenceId{1}, 0, request->prompt, table(20, 0), {{SequenceId{1}, 0}}, {}});
+  plan.items.push_back({SequenceId{1}, 0, request->prompt.vector(), table(20, 0), {{SequenceId{1}, 0}}, {}});
   const auto first = (*device)->execute(plan);
   BOOST_REQUIRE(first.has_value());
   BOOST_TEST(first->elapsed.count() == 1000 + 20 * 10 + 210);

@@ -2,14 +2,22 @@
 
 #include "model/runner.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <new>
 #include <numeric>
+#include <string>
 #include <vector>
 
+#include "kernels/isa.h"
+#include "kernels/weight_type.h"
 #include "model/cpu_device.h"
+#include "model/random_model.h"
 #include "tests/model/tiny_model.h"
 
 using namespace spillway;
@@ -63,6 +71,47 @@ BOOST_AUTO_TEST_CASE(all_rows_at_once_equal_rows_one_by_one) {
     runner.run({&one, 1}, {&row, 1},
                [&](std::size_t, const float* logits) { BOOST_TEST((std::vector<float>(logits, logits + vocabulary) == all[r])); });
   }
+}
+
+// Models of random weights, one for each type: together or alone, on every instruction set, a row has the same logits.
+BOOST_AUTO_TEST_CASE(every_type_of_weights_keeps_the_contract) {
+  const auto saved = kernels::current_isa();
+  const std::string path = std::filesystem::temp_directory_path() / ("spillway_types_" + std::to_string(::getpid()) + ".gguf");
+  const std::vector<core::TokenId> tokens{0, 70, 101, 5, 200, 33, 258, 7};
+  const std::vector<core::BlockId> blocks{1};
+  std::size_t types = 0;
+  for (const auto& type : kernels::block_types()) {
+    if (type.decode == nullptr) continue;
+    ++types;
+    BOOST_REQUIRE(model::write_random_model(*model::find_model_shape("tiny"), type, 1, path));
+    auto device = model::CpuDevice::make({.path = path, .blocks = 4, .threads = 2, .step_rows_max = 16});
+    BOOST_REQUIRE_MESSAGE(device.has_value(), (device ? "" : device.error().message));
+    const std::size_t vocabulary = (*device)->info().vocabulary;
+    std::vector<float> want;
+    for (const auto isa : {kernels::Isa::scalar, kernels::Isa::avx2, kernels::Isa::avx512}) {
+      if (!kernels::set_isa(isa)) continue;
+      std::vector<float> together;
+      std::vector<float> alone;
+      std::vector<model::WantedRow> wanted;
+      for (std::uint32_t r = 0; r < tokens.size(); ++r) wanted.push_back({0, r});
+      const core::StepItem whole{{}, 0, tokens, blocks, {}, {}};
+      (*device)->runner().run({&whole, 1}, wanted,
+                              [&](std::size_t, const float* logits) { together.insert(together.end(), logits, logits + vocabulary); });
+      for (std::uint32_t r = 0; r < tokens.size(); ++r) {
+        const core::StepItem one{{}, r, {tokens[r]}, blocks, {}, {}};
+        (*device)->runner().run({&one, 1}, {wanted.data(), 1},
+                                [&](std::size_t, const float* logits) { alone.insert(alone.end(), logits, logits + vocabulary); });
+      }
+      if (want.empty()) want = together;
+      BOOST_TEST((together == want), type.name << " on " << kernels::to_string(isa));
+      BOOST_TEST((alone == want), type.name << " alone on " << kernels::to_string(isa));
+    }
+    BOOST_TEST(want.size() == tokens.size() * vocabulary);
+    for (const float logit : want) BOOST_REQUIRE(std::isfinite(logit));
+  }
+  kernels::set_isa(saved);
+  std::filesystem::remove(path);
+  BOOST_TEST(types == kernels::weight_type_count);
 }
 
 BOOST_AUTO_TEST_CASE(a_step_without_wanted_rows_only_writes_pages) {

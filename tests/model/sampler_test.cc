@@ -245,6 +245,18 @@ BOOST_AUTO_TEST_CASE(wrong_parameters_are_refused_by_name) {
   BOOST_TEST(says({.top_p = 0.0F}, "top_p = 0"));
   BOOST_TEST(says({.top_p = 1.5F}, "top_p = 1.5"));
   BOOST_TEST(says({.min_p = nan}, "min_p = nan"));
+  BOOST_TEST(says({.typical_p = 0.0F}, "typical_p = 0"));
+  BOOST_TEST(says({.repetition_penalty = 0.0F}, "repetition_penalty = 0"));
+  BOOST_TEST(says({.repetition_penalty = inf}, "repetition_penalty = inf"));
+  BOOST_TEST(says({.presence_penalty = -2.5F}, "presence_penalty = -2.5"));
+  BOOST_TEST(says({.frequency_penalty = nan}, "frequency_penalty = nan"));
+  BOOST_TEST(says({.logit_bias = {{7, 101.0F}}}, "logit_bias of token 7 = 101"));
+  BOOST_TEST(says({.logit_bias = {{7, 1.0F}, {8, 1.0F}, {7, 1.0F}}}, "token 7 is there twice"));
+  BOOST_TEST(says({.logit_bias = std::vector<core::LogitBias>(1025)}, "1025 tokens, want at most 1024"));
+  BOOST_TEST(says({.dry = {.multiplier = -1.0F}}, "dry_multiplier = -1"));
+  BOOST_TEST(says({.dry = {.base = 0.5F}}, "dry_base = 0.5"));
+  BOOST_TEST(says({.dry = {.breakers = {""}}}, "dry_sequence_breakers: a text of 0 bytes"));
+  BOOST_TEST(says({.dry = {.breakers = std::vector<std::string>(65, "x")}}, "65 texts, want at most 64"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

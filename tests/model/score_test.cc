@@ -41,7 +41,7 @@ BOOST_AUTO_TEST_CASE(equal_to_the_run_that_drew_them) {
       request->sampling.temperature = temperature;
       const auto outs = model::test::drive(*device, request, {});
       for (auto* scorer : {device.get(), small_steps.get()}) {
-        const auto scored = model::score(*scorer, {request->prompt, model::test::tokens_of(outs)}, 5);
+        const auto scored = model::score(*scorer, {request->prompt.vector(), model::test::tokens_of(outs)}, 5);
         BOOST_REQUIRE(scored.has_value());
         BOOST_REQUIRE(scored->size() == outs.size());
         for (std::size_t i = 0; i < outs.size(); ++i) {

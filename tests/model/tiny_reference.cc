@@ -1,11 +1,12 @@
 #include "tests/model/tiny_reference.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <functional>
 #include <string_view>
 
 #include "tests/model/gguf_writer.h"
@@ -115,14 +116,12 @@ std::string reference_digest(const boost::json::object& document) {
 }
 
 std::string write_reference(const boost::json::object& document) {
+  static int written = 0;
   const auto file = reference_file(document);
-  const auto name = std::hash<std::string_view>{}(core::as_text(file));
-  const auto path = std::filesystem::temp_directory_path() / ("spillway-reference-" + std::to_string(name) + ".gguf");
-  // Two tests may write the same model at once: each writes its own file, the last rename wins.
-  const auto draft = path.string() + "." + std::to_string(reinterpret_cast<std::uintptr_t>(&file)) + std::to_string(std::rand());
-  std::FILE* out = std::fopen(draft.c_str(), "wb");
+  const auto path = std::filesystem::temp_directory_path() /
+                    ("spillway-reference-" + std::to_string(::getpid()) + "-" + std::to_string(++written) + ".gguf");
+  std::FILE* out = std::fopen(path.c_str(), "wb");
   if (out == nullptr || std::fwrite(file.data(), 1, file.size(), out) != file.size() || std::fclose(out) != 0) std::abort();
-  std::filesystem::rename(draft, path);
   return path.string();
 }
 

@@ -27,7 +27,8 @@ TinyReference read_reference(const std::string& name);
 core::ByteVector reference_file(const boost::json::object& document);
 /// Digest of the values of all its tensors, as the document has it under "digest".
 std::string reference_digest(const boost::json::object& document);
-/// Writes it below the system's folder for temporary files and returns the path. Aborts when the disk refuses.
+/// Writes it to a file of its own below the system's folder for temporary files and returns the path, which the caller removes.
+/// Aborts when the disk refuses.
 std::string write_reference(const boost::json::object& document);
 
 }  // namespace spillway::model::test

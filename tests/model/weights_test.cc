@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(all_four_types_are_bound) {
   BOOST_TEST(weights->shape.vocabulary == tiny.vocabulary);
   BOOST_TEST(weights->rope_factors.size() == 32U);
   BOOST_TEST(weights->output.has_value());
-  std::size_t types[9] = {};
+  std::size_t types[kernels::weight_type_count] = {};
   for (const auto& l : weights->layers)
     for (const auto* m : {&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down}) ++types[static_cast<std::size_t>(m->type())];
   for (const auto type : {kernels::WeightType::f32, kernels::WeightType::f16, kernels::WeightType::q4_1, kernels::WeightType::q8_0})

@@ -114,6 +114,11 @@ class Filler {
     values.resize(number(list_max_ + 1));
     for (auto& value : values) fill(value);
   }
+  void fill_compound(core::TokenList& value) {
+    std::vector<core::TokenId> tokens;
+    fill_compound(tokens);
+    value = std::move(tokens);
+  }
   void fill_compound(std::pair<core::TokenId, float>& value) { fill(value.first), fill(value.second); }
   template <class T>
   void fill_compound(std::shared_ptr<const T>& value) {
@@ -183,6 +188,7 @@ class Dumper {
     for (const auto& value : values) add(value), text_ += ", ";
     text_ += "]";
   }
+  void compound(const core::TokenList& value) { compound(value.vector()); }
   void compound(const std::pair<core::TokenId, float>& value) { add(value.first), add(value.second); }
   template <class T>
   void compound(const std::shared_ptr<const T>& value) {

@@ -31,7 +31,9 @@ struct RunOptions {
 inline core::Run make_run(std::uint64_t id, std::uint64_t counter = 1, const RunOptions& o = {}) {
   auto request = std::make_shared<core::Request>();
   request->key = {{1}, {{0, id}}};
-  for (std::uint32_t p = 0; p < o.prompt; ++p) request->prompt.push_back(static_cast<core::TokenId>(mix(o.family + 1000, p) % vocabulary));
+  std::vector<core::TokenId> prompt;
+  for (std::uint32_t p = 0; p < o.prompt; ++p) prompt.push_back(static_cast<core::TokenId>(mix(o.family + 1000, p) % vocabulary));
+  request->prompt = std::move(prompt);
   request->choices = o.choices;
   request->tokens_max = o.tokens_max;
   request->sampling.seed = o.seed;

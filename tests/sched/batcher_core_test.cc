@@ -49,9 +49,17 @@ const Refusal refusals[] = {
      "does not serve the adapter 'sport': it has none"},
     {"another model", [](core::Run&, core::Request& r) { r.model = {6}; }, Errc::unknown_model, "tiny"},
     {"no request", [](core::Run& run, core::Request&) { run.request.reset(); }, Errc::bad_argument, "prompt"},
-    {"an empty prompt", [](core::Run&, core::Request& r) { r.prompt.clear(); }, Errc::bad_argument, "prompt"},
-    {"a token outside the vocabulary", [](core::Run&, core::Request& r) { r.prompt[3] = 97; }, Errc::bad_argument, "vocabulary of 97"},
-    {"a negative token", [](core::Run&, core::Request& r) { r.prompt[3] = -1; }, Errc::bad_argument, "vocabulary"},
+    {"an empty prompt", [](core::Run&, core::Request& r) { r.prompt = {}; }, Errc::bad_argument, "prompt"},
+    {"a token outside the vocabulary",
+     [](core::Run&, core::Request& r) {
+       r.prompt = {1, 2, 3, 97};
+     },
+     Errc::bad_argument, "vocabulary of 97"},
+    {"a negative token",
+     [](core::Run&, core::Request& r) {
+       r.prompt = {1, 2, 3, -1};
+     },
+     Errc::bad_argument, "vocabulary"},
     {"a bad token so far", [](core::Run& run, core::Request&) { run.choices[0].tokens = {99}; }, Errc::bad_argument, "vocabulary"},
     {"choices that do not match", [](core::Run& run, core::Request&) { run.choices.resize(2); }, Errc::bad_argument,
      "2 choices of a request for 1"},
@@ -65,8 +73,8 @@ const Refusal refusals[] = {
      [](core::Run& run, core::Request& r) { r.prompt_only = true, r.tokens_max = 0, r.choices = 2, run.choices.resize(2); },
      Errc::bad_argument, "2 choices"},
     {"a prompt alone beyond the pool",
-     [](core::Run&, core::Request& r) { r.prompt_only = true, r.tokens_max = 0, r.prompt.resize(161, 1); }, Errc::no_capacity,
-     "more than the pool of 10"},
+     [](core::Run&, core::Request& r) { r.prompt_only = true, r.tokens_max = 0, r.prompt = std::vector<core::TokenId>(161, 1); },
+     Errc::no_capacity, "more than the pool of 10"},
 };
 BOOST_DATA_TEST_CASE(what_cannot_run_is_refused_by_name, bdata::make(refusals), c) {
   Bench b({.sequences_max = 8}, 10);

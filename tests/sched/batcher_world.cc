@@ -75,8 +75,10 @@ void World::submit() {
   const std::uint32_t length = 1 + random_.below(options_.prompt_max);
   const std::uint32_t family = random_.below(3);  // prompts of a family begin alike
   const std::uint32_t common = random_.below(length + 1);
+  std::vector<core::TokenId> prompt;
   for (std::uint32_t p = 0; p < length; ++p)
-    request->prompt.push_back(static_cast<core::TokenId>(p < common ? mix(family, p) % vocabulary : random_.below(vocabulary)));
+    prompt.push_back(static_cast<core::TokenId>(p < common ? mix(family, p) % vocabulary : random_.below(vocabulary)));
+  request->prompt = std::move(prompt);
   if (random_.one_in(3)) request->adapter = random_.one_in(2) ? "a" : "b";
   request->choices = random_.one_in(3) ? 2 + random_.below(3) : 1;
   request->tokens_max = 1 + random_.below(options_.tokens_max);

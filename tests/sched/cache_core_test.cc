@@ -89,7 +89,7 @@ struct Pair {
     ExportFrozen frozen{event.transfer, {}, blocks(), {{0, 1, 2, 3, 4, 5, 6}}, {100}};
     auto request = std::make_shared<core::Request>();
     request->key = key;
-    request->prompt.assign(90, 1);
+    request->prompt = std::vector<core::TokenId>(90, 1);
     frozen.run.key = key;
     frozen.run.epoch = epoch;
     frozen.run.request = request;

@@ -19,8 +19,9 @@ std::size_t ClusterSim::submit(const StreamSpec& spec) {
   auto request = std::make_shared<core::Request>();
   request->key = {tenant, core::RequestId{{mix(options_.seed, 1000), clients_.size() + 1}}};
   request->model = core::model_id("fake");
-  request->prompt = spec.prompt_tokens;
-  while (request->prompt.size() < spec.prompt) request->prompt.push_back(static_cast<core::TokenId>(random_.below(vocabulary)));
+  std::vector<core::TokenId> prompt = spec.prompt_tokens;
+  while (prompt.size() < spec.prompt) prompt.push_back(static_cast<core::TokenId>(random_.below(vocabulary)));
+  request->prompt = std::move(prompt);
   request->choices = spec.choices;
   request->tokens_max = spec.tokens_max;
   request->ignore_eos = spec.ignore_eos;

@@ -77,7 +77,7 @@ core::Handoff handoff() {
   h.transfer = transfer;
   auto request = std::make_shared<core::Request>();
   request->key = key;
-  request->prompt.assign(20, 1);
+  request->prompt = std::vector<core::TokenId>(20, 1);
   h.run.key = key;
   h.run.epoch = epoch;
   h.run.owner = owner;

@@ -37,7 +37,7 @@ PolicyWorld::PolicyWorld(const PolicyOptions& options) : options_(options), rand
 PolicyWorld::Key PolicyWorld::submit(std::uint32_t tenant) {
   auto request = std::make_shared<core::Request>();
   request->key = {tenant_at(tenant), {{1, ++submitted_}}};
-  request->prompt.assign(1 + random_.below(options_.prompt_max), 1);
+  request->prompt = std::vector<core::TokenId>(1 + random_.below(options_.prompt_max), 1);
   request->service_class = options_.one_class ? core::ServiceClass::interactive : static_cast<core::ServiceClass>(random_.below(3));
   auto& s = streams_[request->key];
   const auto usual = std::max(options_.answer_max / 4, 1U);

@@ -153,7 +153,7 @@ BOOST_AUTO_TEST_CASE(a_deadline_that_the_large_model_misses_is_met_by_the_small_
   again = f.request(1);
   again.client = {8};
   again.request->model = small;
-  again.request->prompt.assign(30, 6);
+  again.request->prompt = std::vector<core::TokenId>(30, 6);
   f.admit(again);
   BOOST_TEST(f.told<core::Failed>(8).empty());
   // Without a prompt in its tongue there is no rung to it.

@@ -27,7 +27,7 @@ const RefusalCase refusals[] = {
     {"a draining router", Errc::draining, "another router", [](Fixture& f, auto&) { f.core.set_draining(true, false, f.now, f.out); }},
     {"an unknown model", Errc::unknown_model, "no replica", [](auto&, auto& r) { r.request->model = core::model_id("x"); }},
     {"a prompt over the context, with both numbers", Errc::bad_argument, "300 tokens, the context of the model 200",
-     [](auto&, auto& r) { r.request->prompt.assign(300, 1); }},
+     [](auto&, auto& r) { r.request->prompt = std::vector<core::TokenId>(300, 1); }},
     {"more blocks than any node has", Errc::no_capacity, "the largest replica has 50",
      [](auto&, auto& r) { r.request->choices = 9, r.request->tokens_max = 100; }},
     {"a feature no replica has, by name", Errc::unsupported, "stop_strings",
@@ -61,7 +61,7 @@ const RefusalCase refusals[] = {
     {"no output for a prompt beyond every pool", Errc::no_capacity, "the largest replica has 9",
      [](Fixture& f, auto& r) {
        for (const auto node : {a, b}) f.replica(node).blocks_total = 9, f.report(node);
-       r.request->prompt_only = true, r.request->tokens_max = 0, r.request->prompt.assign(145, 5);
+       r.request->prompt_only = true, r.request->tokens_max = 0, r.request->prompt = std::vector<core::TokenId>(145, 5);
      }},
     {"an adapter that nobody has", Errc::unsupported, "no replica of the model serves the adapter 'sport'",
      [](Fixture& f, auto& r) {
@@ -77,7 +77,7 @@ const RefusalCase refusals[] = {
        r.resume.numerics_id = 1;
        r.resume.choices.resize(1);
      }},
-    {"an empty prompt", Errc::bad_argument, "empty", [](auto&, auto& r) { r.request->prompt.clear(); }},
+    {"an empty prompt", Errc::bad_argument, "empty", [](auto&, auto& r) { r.request->prompt = {}; }},
 };
 
 }  // namespace
@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_is_said_once_the_model_has_loaded) {
     BOOST_TEST(f.core.streams() == 0U);
     return failed.empty() ? std::string() : failed[0].reason;
   };
-  BOOST_TEST(says([](auto& r) { r.request->prompt.assign(300, 1); }).find("300 tokens") != std::string::npos);
+  BOOST_TEST(says([](auto& r) { r.request->prompt = std::vector<core::TokenId>(300, 1); }).find("300 tokens") != std::string::npos);
   BOOST_TEST(says([](auto& r) { brought_along(r, 30); }).find("30 tokens brought along") != std::string::npos);
 }
 
@@ -451,7 +451,7 @@ BOOST_AUTO_TEST_CASE(a_second_submission_attaches_and_goes_on_after_what_it_has)
   BOOST_TEST(f.received(1).size() == 3U);
   auto other = f.request();
   other.client = {3};
-  other.request->prompt.assign(40, 6);
+  other.request->prompt = std::vector<core::TokenId>(40, 6);
   f.admit(other);
   BOOST_TEST((f.told<core::Failed>(3).at(0).code == Errc::already_exists));
 }

@@ -84,7 +84,7 @@ struct Fixture {
     admit.request = std::make_shared<core::Request>();
     admit.request->key = {core::tenant_id("t"), {{1, id}}};
     admit.request->model = model;
-    admit.request->prompt.assign(prompt, 5);
+    admit.request->prompt = std::vector<core::TokenId>(prompt, 5);
     admit.request->tokens_max = 20;
     return admit;
   }

@@ -1,5 +1,6 @@
 #include <boost/test/unit_test.hpp>
 #include <set>
+#include <utility>
 
 #include "tests/sched/router_fixture.h"
 
@@ -12,7 +13,7 @@ namespace {
 struct Many : Fixture {
   std::vector<core::NodeId> nodes;
 
-  explicit Many(std::size_t count, RouterLimits router_limits = {}) : Fixture(with_explain(router_limits)) {
+  explicit Many(std::size_t count, RouterLimits router_limits = {}) : Fixture(with_explain(std::move(router_limits))) {
     for (const auto node : {a, b}) core.on_peer_down(node, {1}, now, out);
     for (std::size_t i = 0; i < count; ++i) {
       const core::NodeId node{1000 + i};
@@ -67,7 +68,7 @@ BOOST_AUTO_TEST_CASE(with_many_a_sample_is_looked_at_and_in_time_every_replica) 
   std::set<core::NodeId> chosen;
   for (std::uint64_t id = 1; id <= 300; ++id) {
     auto request = f.request(id);
-    request.request->prompt.assign(40, static_cast<core::TokenId>(id));
+    request.request->prompt = std::vector<core::TokenId>(40, static_cast<core::TokenId>(id));
     const auto& decision = f.place(request).decision;
     BOOST_TEST(decision.scores.size() == 8U);
     for (const auto& score : decision.scores) seen.insert(score.replica.node);

@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(a_refused_caption_supersedes_nobody) {
   Fixture f;
   f.start(caption(f, 1));
   auto refused = caption(f, 2);
-  refused.request->prompt.assign(300, 1);
+  refused.request->prompt = std::vector<core::TokenId>(300, 1);
   f.admit(refused);
   BOOST_TEST(f.told<core::Failed>(2).size() == 1U);
   BOOST_TEST(f.told<core::Finished>(1).empty());

@@ -16,8 +16,26 @@ struct Message {
   std::string content;  ///< UTF-8; never parsed for control tokens
 };
 
+/// What is added to the logit of a token.
+struct LogitBias {
+  std::int32_t token = 0;  ///< id in the model's vocabulary
+  float value = 0.0F;      ///< -100 to 100
+};
+
+/// What an answer must be a text of: at most one of these.
+struct Grammar {
+  std::string gbnf;          ///< rules in the notation of llama.cpp; `root` is the whole text; "" = none
+  std::string json_schema;   ///< a JSON Schema; "" = none
+  bool json_object = false;  ///< any JSON object
+};
+
 /// One call. Exactly one of `prompt`, `messages` and `prompt_tokens` is used: messages if there are any, else tokens if there
 /// are any, else the prompt.
+///
+/// How a token is drawn, in this order, as in vLLM: min_tokens, logit_bias, repetition_penalty, frequency_penalty, presence_penalty, DRY,
+/// the grammar; then the largest logit (temperature 0), or temperature, min_p, top_k, typical_p, top_p and a random number of
+/// (seed, choice, index). Log-probabilities are those of the logits before all of it. Nothing but the tokens so far decides, so a stream
+/// that moves goes on with the same tokens. Mirostat is not offered: what it learns could not be rebuilt from the tokens.
 struct Request {
   std::string prompt;
   std::vector<Message> messages;
@@ -29,6 +47,20 @@ struct Request {
   std::uint32_t top_k = 0;            ///< 0 = off
   float top_p = 1.0F;                 ///< 1 = off
   float min_p = 0.0F;                 ///< 0 = off
+  float typical_p = 1.0F;             ///< locally typical sampling; 1 = off
+  float repetition_penalty = 1.0F;    ///< of tokens in prompt or answer: positive logits are divided by it, others multiplied; 1 = off
+  float presence_penalty = 0.0F;      ///< taken from the logits of tokens in the answer, -2 to 2
+  float frequency_penalty = 0.0F;     ///< taken for each time the token is in the answer, -2 to 2
+  std::vector<LogitBias> logit_bias;  ///< each token once, at most 1,024
+  std::uint32_t min_tokens = 0;       ///< no end token before so many tokens of the answer; stop strings still end it
+  /// DRY: a token that would prolong a run of tokens that stands in prompt or answer already loses
+  /// dry_multiplier * dry_base^(tokens of the run - dry_allowed_length). 0 = off.
+  float dry_multiplier = 0.0F;
+  float dry_base = 1.75F;
+  std::uint32_t dry_allowed_length = 2;
+  std::uint32_t dry_range = 0;                                           ///< last tokens looked at; 0 = all
+  std::vector<std::string> dry_sequence_breakers{"\n", ":", "\"", "*"};  ///< a token whose text holds one of these ends a run
+  Grammar grammar;
   std::optional<std::uint64_t> seed;  ///< unset: a fixed function of tenant and request id
   std::vector<std::string> stop;
   bool ignore_eos = false;
