@@ -48,6 +48,7 @@ class FieldNames {
   void compound(const std::vector<T>&) {
     add(T{});
   }
+  void compound(const core::TokenList&) {}
   void compound(const std::pair<core::TokenId, float>&) {}
   template <class T>
   void compound(const std::shared_ptr<const T>&) {

@@ -1,6 +1,7 @@
 #include "sim/cost_model.h"
 
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 
 #include "sim/profile.h"
 #include "tests/sim/tiny_profile.h"
@@ -33,7 +34,7 @@ core::Duration time_of(const CostModel& costs, std::vector<core::StepItem> items
 
 /// The formula of TinyProfile, in nanoseconds.
 core::Duration by_hand(double rows, double sequences, double attention) {
-  return core::Duration(static_cast<std::int64_t>((18 * (10 + rows) + 2 * attention + 105 + 10 * sequences) * 1000 + 0.5));
+  return core::Duration(std::llround((18 * (10 + rows) + 2 * attention + 105 + 10 * sequences) * 1000));
 }
 
 }  // namespace
