@@ -52,7 +52,9 @@ struct Timing {
 
 Timing run(model::CpuDevice& device, std::uint32_t streams, std::uint32_t prompt, std::uint32_t answer, std::uint32_t chunk) {
   auto request = std::make_shared<core::Request>();
-  for (std::uint32_t i = 0; i < prompt; ++i) request->prompt.push_back(static_cast<core::TokenId>(100 + i * 37 % 1000));
+  std::vector<core::TokenId> tokens;
+  for (std::uint32_t i = 0; i < prompt; ++i) tokens.push_back(static_cast<core::TokenId>(100 + i * 37 % 1000));
+  request->prompt = tokens;
   request->tokens_max = answer;
   request->ignore_eos = true;
   const std::uint32_t pages = (prompt + answer + core::block_tokens - 1) / core::block_tokens;
@@ -65,8 +67,7 @@ Timing run(model::CpuDevice& device, std::uint32_t streams, std::uint32_t prompt
       core::StepPlan plan;
       if (from == 0) plan.opens.push_back({core::SequenceId{s + 1}, request, 0, {}});
       const std::uint32_t end = std::min(prompt, from + chunk);
-      plan.items.push_back(
-          {core::SequenceId{s + 1}, from, {request->prompt.begin() + from, request->prompt.begin() + end}, blocks[s], {}, {}});
+      plan.items.push_back({core::SequenceId{s + 1}, from, {tokens.begin() + from, tokens.begin() + end}, blocks[s], {}, {}});
       if (end == prompt) plan.items.back().samples.push_back({core::SequenceId{s + 1}, 0});
       const auto result = device.execute(plan);
       if (!result) std::fprintf(stderr, "%s\n", result.error().message.c_str()), std::exit(1);
