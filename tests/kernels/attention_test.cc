@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(a_window_hides_the_tokens_before_it) {
          {AttentionRule{1}, AttentionRule{16}, AttentionRule{50, 0.2F}, AttentionRule{256}, AttentionRule{257}, AttentionRule{700}}) {
       Fixture f{shape, shape.kv_heads * 3, 600, 7};
       const auto whole = f.run(one, 600, rule);
-      BOOST_TEST(f.worst(whole, rule) < 4e-6);
+      BOOST_TEST(f.worst(whole, rule) < (rule.scale == 0 ? 4e-6 : 1e-5));  // larger scores are rounded coarser
       for (const std::uint32_t chunk : {1U, 7U, 100U}) BOOST_TEST(testing::same_bits(whole, f.run(two, chunk, rule), "chunk"));
       testing::check_same("window of " + std::to_string(rule.window), [&] { return f.run(two, 64, rule); });
       if (rule.window == 700) BOOST_TEST(testing::same_bits(f.run(one, 600), whole, "a window that is never full"));
