@@ -11,6 +11,7 @@ build=build/$preset
 # Tests of the default model need its file; they fail by name when this could not fetch it.
 if [ "$preset" = release ] && "$build/spillway" models --help >/dev/null 2>&1; then
   "$build/spillway" models pull smollm2-135m || echo "spillway: no default model: the tests that need it will fail" >&2
+  if [ "${SPILLWAY_TEST_LONG:-}" = 1 ]; then "$build/spillway" models pull gemma3-270m || echo "spillway: no gemma3-270m: not tested" >&2; fi
 fi
 
 # Two at a time where the tests allow it; those that start clusters of processes run alone (RUN_SERIAL).

@@ -41,6 +41,47 @@ std::vector<Golden> read_goldens(const std::string& path) {
   return goldens;
 }
 
+struct Bounds {
+  std::size_t positions;
+  double equal;       // at least this share of best tokens
+  double difference;  // of log-probability, mean over the truth's five best that are among ours, at most
+};
+
+/// Feeds the golden's tokens and compares the distribution at each; holds nothing where the model or the golden is absent.
+void check_forced_decoding(const char* name, const std::optional<std::string>& model_path, const char* golden, const Bounds& bounds) {
+  const auto golden_path = model::test::shared_path(golden);
+  std::size_t cases = 0;
+  std::size_t positions = 0;
+  std::size_t equal = 0;
+  std::size_t clear_misses = 0;
+  std::size_t values = 0;
+  double sum = 0;
+  if (model_path && golden_path) {
+    auto device = model::CpuDevice::make({.path = *model_path, .blocks = 128, .threads = 2, .step_rows_max = 512});
+    BOOST_REQUIRE_MESSAGE(device.has_value(), (device ? "" : device.error().message));
+    for (const auto& one : read_goldens(*golden_path)) {
+      const auto outs = model::score(**device, {one.prompt, one.tokens}, 5);
+      BOOST_REQUIRE(outs.has_value());
+      for (std::size_t i = 0; i < outs->size(); ++i, ++positions) {
+        const auto& truth = one.top[i];
+        const auto& ours = (*outs)[i].top;
+        if (ours[0].first == truth[0].first) ++equal;
+        else if (truth[0].second - truth[1].second > 1.0) ++clear_misses;
+        for (const auto& [id, logprob] : truth)
+          for (const auto& [our_id, our_logprob] : ours)
+            if (our_id == id) sum += std::abs(static_cast<double>(our_logprob) - logprob), ++values;
+      }
+      ++cases;
+    }
+    BOOST_TEST(positions == bounds.positions);
+    BOOST_TEST(clear_misses == 0U);
+    BOOST_TEST(static_cast<double>(equal) >= bounds.equal * static_cast<double>(positions));
+    BOOST_TEST(sum / static_cast<double>(values) <= bounds.difference);
+  }
+  BOOST_TEST_MESSAGE(name << ": " << cases << " shared cases, best token equal at " << equal << " of " << positions << ", mean difference "
+                          << (values != 0 ? sum / static_cast<double>(values) : 0.0) << " over " << values);
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(golden_stories260k_greedy_tokens_and_log_probabilities) {
@@ -77,36 +118,10 @@ BOOST_AUTO_TEST_CASE(golden_stories260k_greedy_tokens_and_log_probabilities) {
 }
 
 BOOST_AUTO_TEST_CASE(golden_smollm2_forced_decoding_stays_close_to_the_truth) {
-  const auto model_path = model::test::default_model_path();
-  const auto golden_path = model::test::shared_path("golden/smollm2.json");
-  std::size_t cases = 0;
-  std::size_t positions = 0;
-  std::size_t equal = 0;
-  std::size_t clear_misses = 0;
-  std::size_t values = 0;
-  double sum = 0;
-  if (model_path && golden_path) {
-    auto device = model::CpuDevice::make({.path = *model_path, .blocks = 128, .threads = 2, .step_rows_max = 512});
-    BOOST_REQUIRE_MESSAGE(device.has_value(), (device ? "" : device.error().message));
-    for (const auto& golden : read_goldens(*golden_path)) {
-      const auto outs = model::score(**device, {golden.prompt, golden.tokens}, 5);
-      BOOST_REQUIRE(outs.has_value());
-      for (std::size_t i = 0; i < outs->size(); ++i, ++positions) {
-        const auto& truth = golden.top[i];
-        const auto& ours = (*outs)[i].top;
-        if (ours[0].first == truth[0].first) ++equal;
-        else if (truth[0].second - truth[1].second > 1.0) ++clear_misses;
-        for (const auto& [id, logprob] : truth)
-          for (const auto& [our_id, our_logprob] : ours)
-            if (our_id == id) sum += std::abs(static_cast<double>(our_logprob) - logprob), ++values;
-      }
-      ++cases;
-    }
-    BOOST_TEST(positions == 17U * 64U);
-    BOOST_TEST(clear_misses == 0U);
-    BOOST_TEST(static_cast<double>(equal) >= 0.955 * static_cast<double>(positions));
-    BOOST_TEST(sum / static_cast<double>(values) <= 0.09);
-  }
-  BOOST_TEST_MESSAGE("SmolLM2: " << cases << " shared cases, best token equal at " << equal << " of " << positions << ", mean difference "
-                                 << (values != 0 ? sum / static_cast<double>(values) : 0.0) << " over " << values);
+  check_forced_decoding("SmolLM2", model::test::default_model_path(), "golden/smollm2.json", {17 * 64, 0.955, 0.09});
+}
+
+BOOST_AUTO_TEST_CASE(golden_gemma3_forced_decoding_stays_close_to_the_truth) {
+  check_forced_decoding("gemma-3-270m", model::test::stored_path("gemma3-270m/gemma-3-270m-q4_k_m.gguf"), "golden/gemma3.json",
+                        {13 * 64, 0.945, 0.11});
 }

@@ -84,11 +84,27 @@ void flatten(boost::json::object& document, const std::string& ending, double of
   for (auto& entry : document.at("tensors").as_array()) {
     auto& tensor = entry.as_array();
     if (!model::test::text_of(tensor[0]).ends_with(ending)) continue;
-    tensor[2] = 0.0;
-    tensor[3] = offset;
+    tensor.resize(2);  // away with its values, or with its scale and offset
+    tensor.push_back(0.0);
+    tensor.push_back(offset);
     ++changed;
   }
   BOOST_REQUIRE(changed > 0);
+}
+
+/// Biases of 0, for an architecture that wants some.
+void add_zero_biases(boost::json::object& document) {
+  auto& tensors = document.at("tensors").as_array();
+  std::vector<boost::json::array> biases;
+  for (const auto& entry : tensors) {
+    const auto& tensor = entry.as_array();
+    const auto name = model::test::text_of(tensor[0]);
+    for (const std::string part : {"attn_q", "attn_k", "attn_v"})
+      if (const std::string ending = part + ".weight"; name.ends_with(ending))
+        biases.push_back(
+            {name.substr(0, name.size() - ending.size()) + part + ".bias", boost::json::array{tensor[1].as_array()[1]}, 0.0, 0.0});
+  }
+  for (auto& bias : biases) tensors.push_back(std::move(bias));
 }
 
 /// The file under another architecture's name, keys and all.
@@ -111,7 +127,7 @@ struct Mutant {
 const Mutant mutants[] = {
     {"base of positions", "llama", [](auto& d) { multiply(d, "llama.rope.freq_base", 1.1); }},
     {"epsilon of norms", "llama", [](auto& d) { multiply(d, "llama.attention.layer_norm_rms_epsilon", 100); }},
-    {"pairs side by side", "llama", [](auto& d) { rename(d, "llama", "qwen2"); }},
+    {"pairs side by side", "llama", [](auto& d) { rename(d, "llama", "qwen2"), add_zero_biases(d); }},
     {"bias of q", "llama-biased", [](auto& d) { flatten(d, "attn_q.bias", 0); }},
     {"bias of k", "llama-biased", [](auto& d) { flatten(d, "attn_k.bias", 0); }},
     {"bias of v", "llama-biased", [](auto& d) { flatten(d, "attn_v.bias", 0); }},
@@ -120,7 +136,7 @@ const Mutant mutants[] = {
     {"rope_freqs", "llama3", [](auto& d) { flatten(d, "rope_freqs.weight", 1); }},
     {"factor of linear scaling", "llama-linear", [](auto& d) { multiply(d, "llama.rope.scaling.factor", 1.1); }},
     {"linear, not yarn", "llama-yarn", [](auto& d) { value_of(d, "llama.rope.scaling.type") = "linear"; }},
-    {"context before yarn", "llama-yarn", [](auto& d) { multiply(d, "llama.rope.scaling.original_context_length", 2); }},
+    {"context before yarn", "llama-yarn", [](auto& d) { multiply(d, "llama.rope.scaling.original_context_length", 8); }},
     {"biases of qwen2", "qwen2", [](auto& d) { flatten(d, "attn_k.bias", 0); }},
     {"pairs by halves", "qwen2", [](auto& d) { rename(d, "qwen2", "llama"); }},
     {"norm of q", "qwen3", [](auto& d) { flatten(d, "attn_q_norm.weight", 1); }},
