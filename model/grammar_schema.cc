@@ -141,6 +141,7 @@ class SchemaReader {
       return rules_.any();
     }
     std::vector<Expr> ways;
+    ways.reserve(types.size());
     for (const auto& type : types) ways.push_back(of_type(type, object, place));
     return ways.size() == 1 ? std::move(ways.front()) : Expr::choice(std::move(ways));
   }

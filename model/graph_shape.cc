@@ -99,7 +99,8 @@ void read_gemma3(Keys& keys, GraphShape& shape) {
   keys.number(shape.window_pattern, "attention.sliding_window_pattern", 1, 4096, 6);
   keys.real(shape.window_rope_base, "rope.freq_base_swa", 1.0F, 1e12F, "[1, 1e12)", 10000.0F);
   // The 27B model, which is known by its depth alone, was trained with another scale.
-  if (shape.layers == 62) shape.attention_scale = 1.0F / std::sqrt(static_cast<float>(shape.width / shape.heads));
+  if (const std::uint32_t head_width = shape.width / shape.heads; shape.layers == 62)
+    shape.attention_scale = 1.0F / std::sqrt(static_cast<float>(head_width));
   keys.real(shape.logit_softcap, "final_logit_softcapping", 0.0F, 1e6F, "[0, 1e6)", 0.0F);
 }
 

@@ -173,21 +173,7 @@ class Reader {
 };
 
 std::vector<std::string> make_vocabulary(std::mt19937& random) {
-  std::vector<std::string> tokens{"",
-                                  "a",
-                                  "b",
-                                  "(",
-                                  ")",
-                                  "\xc3",
-                                  "\xa9",
-                                  "\xbc",
-                                  "c",
-                                  "))",
-                                  "((",
-                                  "\u00e9",
-                                  "a\xc3",
-                                  "\xa9"
-                                  "b"};
+  std::vector<std::string> tokens{"", "a", "b", "(", ")", "\xc3", "\xa9", "\xbc", "c", "))", "((", "\u00e9", "a\xc3", "\xa9\x62"};
   while (tokens.size() < 60) {
     std::string token;
     for (std::size_t n = 1 + random() % 4; n > 0; --n) token += letters[random() % letters.size()];

@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(all_rows_at_once_equal_rows_one_by_one) {
   std::vector<model::WantedRow> wanted;
   for (std::uint32_t r = 0; r < tokens.size(); ++r) wanted.push_back({0, r});
   std::vector<std::vector<float>> all;
-  const core::StepItem whole{{}, 0, tokens, blocks, {}};
+  const core::StepItem whole{{}, 0, tokens, blocks, {}, {}};
   runner.run({&whole, 1}, wanted, [&](std::size_t index, const float* logits) {
     BOOST_TEST(index == all.size());
     all.emplace_back(logits, logits + vocabulary);
@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(all_rows_at_once_equal_rows_one_by_one) {
 
   blocks = {9, 10, 11, 12, 13};
   for (std::uint32_t r = 0; r < tokens.size(); ++r) {
-    const core::StepItem one{{}, r, {tokens[r]}, blocks, {}};
+    const core::StepItem one{{}, r, {tokens[r]}, blocks, {}, {}};
     const model::WantedRow row{0, 0};
     runner.run({&one, 1}, {&row, 1},
                [&](std::size_t, const float* logits) { BOOST_TEST((std::vector<float>(logits, logits + vocabulary) == all[r])); });
@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(steps_allocate_nothing) {
   std::vector<core::TokenId> prompt(200, 7);
   std::vector<core::BlockId> blocks(20);
   std::iota(blocks.begin(), blocks.end(), core::BlockId{0});
-  const std::vector<core::StepItem> items{{{}, 0, {1, 2, 3}, {60}, {}}, {{}, 100, prompt, blocks, {}}, {{}, 3, {4}, {60}, {}}};
+  const std::vector<core::StepItem> items{{{}, 0, {1, 2, 3}, {60}, {}, {}}, {{}, 100, prompt, blocks, {}, {}}, {{}, 3, {4}, {60}, {}, {}}};
   const std::vector<model::WantedRow> wanted{{0, 2}, {1, 199}, {2, 0}};
   std::size_t seen = 0;
   const model::LogitsVisitor visit = [&seen](std::size_t, const float*) { ++seen; };
