@@ -53,7 +53,7 @@ struct Cache {
 
   fs::path damaged_model() const {
     fs::create_directories(models / "smollm2-135m");
-    const auto file = models / "smollm2-135m" / "SmolLM2-135M-Instruct.Q4_1.gguf";
+    auto file = models / "smollm2-135m" / "SmolLM2-135M-Instruct.Q4_1.gguf";
     std::ofstream(file) << "damaged";
     return file;
   }

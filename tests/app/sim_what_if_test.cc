@@ -13,7 +13,7 @@ namespace {
 
 /// Requests at even times, four a second for two seconds.
 std::string write_trace(const TestFolder& folder) {
-  const std::string path = folder.file("trace.csv");
+  std::string path = folder.file("trace.csv");
   std::ofstream out(path);
   out << "TIMESTAMP,ContextTokens,GeneratedTokens\n";
   for (int i = 0; i < 8; ++i) out << "2024-01-01 00:00:0" << i / 4 << '.' << i % 4 * 25 << "0000,100,20\n";
@@ -21,7 +21,7 @@ std::string write_trace(const TestFolder& folder) {
 }
 
 std::string write_scenario(const TestFolder& folder) {
-  const std::string path = folder.file("scenario.toml");
+  std::string path = folder.file("scenario.toml");
   std::ofstream(path) << "version = 1\n[slo.interactive]\nttft = \"5s\"\n[[types]]\nnodes = [\"all\"]\nprice_cents_per_hour = 50\n";
   return path;
 }
