@@ -14,6 +14,13 @@ inline void map(const float* x, float* y, std::size_t n, F f) {
   if (i < n) store_n(y + i, f(load_n(x + i, n - i)), n - i);
 }
 
+template <class F>
+inline void map(const float* a, const float* b, float* y, std::size_t n, F f) {
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) store(y + i, f(load(a + i), load(b + i)));
+  if (i < n) store_n(y + i, f(load_n(a + i, n - i), load_n(b + i, n - i)), n - i);
+}
+
 inline void exp_body(const float* x, float* y, std::size_t n) {
   map(x, y, n, [](F16 a) { return exp16(a); });
 }
@@ -74,9 +81,7 @@ inline F16 silu(F16 gate, F16 up) {
   return mul(div(gate, add(one, exp16(sub(set1(0.0F), gate)))), up);
 }
 inline void silu_mul_body(const float* gate, const float* up, float* y, std::size_t n) {
-  std::size_t i = 0;
-  for (; i + lanes <= n; i += lanes) store(y + i, silu(load(gate + i), load(up + i)));
-  if (i < n) store_n(y + i, silu(load_n(gate + i, n - i), load_n(up + i, n - i)), n - i);
+  map(gate, up, y, n, [](F16 g, F16 u) { return silu(g, u); });
 }
 
 inline F16 gelu(F16 gate, F16 up) {
@@ -86,9 +91,7 @@ inline F16 gelu(F16 gate, F16 up) {
   return mul(div(gate, add(set1(1.0F), e)), up);
 }
 inline void gelu_mul_body(const float* gate, const float* up, float* y, std::size_t n) {
-  std::size_t i = 0;
-  for (; i + lanes <= n; i += lanes) store(y + i, gelu(load(gate + i), load(up + i)));
-  if (i < n) store_n(y + i, gelu(load_n(gate + i, n - i), load_n(up + i, n - i)), n - i);
+  map(gate, up, y, n, [](F16 g, F16 u) { return gelu(g, u); });
 }
 
 inline void softcap_body(float* x, std::size_t n, float cap) {

@@ -298,27 +298,6 @@ void multiply(const PanelRun& run) {
 
 }  // namespace
 
-const MatmulKernels matmul_kernels_avx2{
-    .f32 = multiply<Float<F32>>,
-    .f16 = multiply<Float<F16>>,
-    .bf16 = multiply<Float<Bf16>>,
-    .q4_0 = multiply<Quantized<Bits4<8>, Plain<1>, q4_0>>,
-    .q4_1 = multiply<Quantized<Bits4<0>, WithMin, q4_1>>,
-    .q5_0 = multiply<Quantized<Bits5<16>, Plain<1>, q5_0>>,
-    .q5_1 = multiply<Quantized<Bits5<0>, WithMin, q5_1>>,
-    .q8_0 = multiply<Quantized<Bits8, Plain<1>, q8_0>>,
-    .q2_k = multiply<Quantized<Bits2<0>, NibbleHalves, q2_k>>,
-    .q3_k = multiply<Quantized<Bits3, SignedHalves, q3_k>>,
-    .q4_k = multiply<Quantized<Bits4<0>, KScales, q4_k>>,
-    .q5_k = multiply<Quantized<Bits5<0>, KScales, q5_k>>,
-    .q6_k = multiply<Quantized<Bits6, SignedHalves, q6_k>>,
-    .iq4_nl = multiply<Quantized<Iq4, Plain<1>, q4_0>>,
-    .tq2_0 = multiply<Quantized<Bits2<1>, Plain<8>, tq2_0>>,
-    .mxfp4 = multiply<Quantized<Fp4, Exponents, mxfp4>>,
-    .nvfp4 = multiply<Quantized<Fp4, E4m3Halves, nvfp4>>,
-    .q1_0 = multiply<Quantized<Bits1, Plain<4>, q1_0>>,
-    .q2_0 = multiply<Quantized<Bits2<1>, Plain<2>, q2_0>>,
-    .q2_0_g128 = multiply<Quantized<Bits2<1>, Plain<4>, q2_0_g128>>,
-};
+const MatmulKernels matmul_kernels_avx2 = SPILLWAY_MATMUL_KERNELS;
 
 }  // namespace spillway::kernels

@@ -158,6 +158,9 @@ struct Fp4Table {
   static __m128i values() { return _mm_setr_epi8(12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0); }
 };
 
+using Iq4 = Looked<Iq4Table>;
+using Fp4 = Looked<Fp4Table>;
+
 // --- scales -------------------------------------------------------------------------------------------------------------
 // `header` is a block's, `index` a group's in the block.
 

@@ -160,6 +160,12 @@ core::Result<PackedMatrix> PackedMatrix::pack(WeightType type, core::Bytes raw, 
 
 void PackedMatrix::dequantize_row(std::size_t row, float* out) const {
   SPILLWAY_ASSERT(row < rows_);
+  read_row(row, out);
+  if (output_scale_ == 1.0F) return;
+  for (std::size_t i = 0; i < k_; ++i) out[i] *= output_scale_;
+}
+
+void PackedMatrix::read_row(std::size_t row, float* out) const {
   const auto lane = row % panel_rows;
   const auto* const panel = data_.get() + row / panel_rows * panel_bytes_;
   switch (type_) {

@@ -29,11 +29,11 @@ class PackedMatrix {
   std::size_t bytes() const { return panels() * panel_bytes_; }
 
   /// A factor of all elements that the file keeps beside the tensor ("<name>.scale"); 1 at first. Products apply it to a finished
-  /// sum, dequantize_row does not.
+  /// sum, dequantize_row to each element.
   float output_scale() const { return output_scale_; }
   void set_output_scale(float scale) { output_scale_ = scale; }
 
-  /// out[k] = row `row` of W as `dequantize` gives it, bit for bit.
+  /// out[k] = row `row` of W as `dequantize` gives it, bit for bit, times output_scale().
   void dequantize_row(std::size_t row, float* out) const;
 
   // For the products.
@@ -42,6 +42,7 @@ class PackedMatrix {
   std::size_t panel_bytes() const { return panel_bytes_; }
 
  private:
+  void read_row(std::size_t row, float* out) const;
   PackedMatrix(WeightType type, std::size_t rows, std::size_t k, std::size_t panel_bytes);
 
   WeightType type_;

@@ -142,8 +142,8 @@ void Graph::place_heads(std::size_t layer, const Angles& angles, std::byte* kv) 
     add(weights.v_bias, v);
     const float* cosines = &angles.cosines[row * s.head_dim];
     const float* sines = &angles.sines[row * s.head_dim];
-    kernels::rope(s.rope_order, q, s.heads, s.head_dim, cosines, sines);
-    kernels::rope(s.rope_order, k, s.kv_heads, s.head_dim, cosines, sines);
+    kernels::rope(angles.rope.order(), q, s.heads, s.head_dim, cosines, sines);
+    kernels::rope(angles.rope.order(), k, s.kv_heads, s.head_dim, cosines, sines);
     attention_.write(kv, layer, span.blocks, position, k, v);
   });
 }

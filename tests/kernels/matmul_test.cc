@@ -108,6 +108,16 @@ Truth truth(WeightType type, const RowParts& w, const float* x) {
   return t;
 }
 
+/// Random activations as floats and as int8.
+struct FiveRows {
+  static constexpr std::size_t k = 256;
+  static constexpr std::size_t n = 5;
+  explicit FiveRows(ThreadPool& pool) { quantized.assign(x.data(), n, k, k, pool); }
+  std::vector<float> x = random_rows(n, k, 3);
+  QuantizedRows quantized{n, k};
+  Activations activations{x.data(), k, n, k, &quantized};
+};
+
 std::vector<float> product(const PackedMatrix& w, const std::vector<float>& x, std::size_t n, ThreadPool& pool) {
   const auto k = w.k();
   QuantizedRows quantized{n, k};
@@ -243,12 +253,9 @@ BOOST_AUTO_TEST_CASE(blocks_of_columns_leave_the_bits_alone) {
 BOOST_AUTO_TEST_CASE(several_products_share_a_pass_and_may_accumulate) {
   const IsaGuard guard;
   ThreadPool pool{3};
-  const std::size_t k = 256;
-  const std::size_t n = 5;
-  const auto x = random_rows(n, k, 3);
-  QuantizedRows quantized{n, k};
-  quantized.assign(x.data(), n, k, k, pool);
-  const Activations activations{x.data(), k, n, k, &quantized};
+  const FiveRows five{pool};
+  const auto& activations = five.activations;
+  constexpr auto k = FiveRows::k, n = FiveRows::n;
   for (const auto isa : supported()) {
     set_isa(isa);
     std::vector<PackedMatrix> weights;
@@ -276,12 +283,9 @@ BOOST_AUTO_TEST_CASE(several_products_share_a_pass_and_may_accumulate) {
 BOOST_AUTO_TEST_CASE(an_output_scale_multiplies_the_finished_sum) {
   const IsaGuard guard;
   ThreadPool pool{2};
-  const std::size_t k = 256;
-  const std::size_t n = 5;
-  const auto x = random_rows(n, k, 3);
-  QuantizedRows quantized{n, k};
-  quantized.assign(x.data(), n, k, k, pool);
-  const Activations activations{x.data(), k, n, k, &quantized};
+  const FiveRows five{pool};
+  const auto& activations = five.activations;
+  constexpr auto k = FiveRows::k, n = FiveRows::n;
   for (const auto type : all_weight_types())
     for (const auto isa : supported()) {
       set_isa(isa);

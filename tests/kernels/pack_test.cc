@@ -39,6 +39,19 @@ BOOST_AUTO_TEST_CASE(rows_come_back_as_the_file_has_them) {
   BOOST_TEST_MESSAGE("elements compared: " << elements);
 }
 
+BOOST_AUTO_TEST_CASE(an_output_scale_multiplies_each_element_of_a_row) {
+  for (const auto type : all_weight_types()) {
+    const auto k = whole_blocks(type, 96);
+    auto w = PackedMatrix::pack(type, random_tensor(type, 3, k, Fill::ordinary, 5), 3, k, nullptr);
+    BOOST_REQUIRE(w);
+    std::vector<float> before(k), after(k);
+    w->dequantize_row(2, before.data());
+    w->set_output_scale(0.7F);
+    w->dequantize_row(2, after.data());
+    for (std::size_t i = 0; i < k; ++i) BOOST_REQUIRE(same(after[i], before[i] * 0.7F));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(packing_costs_the_file_size_but_for_what_is_expanded) {
   for (const auto type : all_weight_types()) {
     const std::size_t rows = 64;
